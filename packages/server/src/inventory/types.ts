@@ -1,0 +1,13 @@
+/** An API that credentials are for: an audience URI and the scopes it understands. */
+export interface Service {
+  readonly id: string
+  readonly name: string
+  readonly revision: number
+  readonly enabled: boolean
+  readonly environment: string
+  readonly audience: string
+  readonly scopes: readonly string[]
+  /** Scopes that only read; the others count as write scopes for a preset's dangers. Default: names ending in `:read`. */
+  readonly readScopes: readonly string[]
+  readonly verification: { readonly maxStaleSeconds: number; readonly onUnavailable: 'deny' | 'last-known-good' }
+}

@@ -1,0 +1,9 @@
+/**
+ * Clock, ids, durations and canonical JSON: what every folder needs and no folder owns. No domain words here.
+ * Add one only when two domain folders need the same thing and it has no noun of the field.
+ */
+
+export { canonicalJson, type JsonObject, type JsonValue } from './canonical-json.ts'
+export { type Now, systemNow, toNumericDate } from './clock.ts'
+export { formatDuration, parseDurationMs } from './duration.ts'
+export { type IdPrefix, newId } from './ids.ts'

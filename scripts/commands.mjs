@@ -1,0 +1,64 @@
+// The repository's commands, run under its own Node (see run.mjs).
+import { spawnSync } from 'node:child_process'
+import { globSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const source = '--conditions=source'
+
+function step(title, command, args) {
+  if (title) process.stderr.write(`\n> ${title}\n`)
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: process.env })
+  if (error) throw error
+  return status ?? 1
+}
+
+const node = (...args) => step('', process.execPath, [source, ...args])
+
+/** Runs every step even after a failure: one run of `check` shows every fault. */
+function all(...steps) {
+  return steps.map((run) => run()).some((status) => status !== 0) ? 1 : 0
+}
+
+function test(args) {
+  const options = args.filter((argument) => argument.startsWith('--'))
+  const named = args.filter((argument) => !argument.startsWith('--'))
+  const files = named.length > 0 ? named : globSync(['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })
+  return node('--test', '--test-concurrency=2', '--test-timeout=180000', ...options, ...files.sort())
+}
+
+function build() {
+  for (const name of ['sdk', 'server']) {
+    rmSync(join(root, 'packages', name, 'dist'), { recursive: true, force: true })
+    const status = step(`build ${name}`, 'tsc', ['-p', `packages/${name}/tsconfig.build.json`])
+    if (status !== 0) return status
+  }
+  return 0
+}
+
+const commands = {
+  test,
+  build,
+  check: () =>
+    all(
+      () => step('types', 'tsc', ['-p', 'tsconfig.json']),
+      () => step('lint and format', 'biome', ['check', '--error-on-warnings']),
+      () => step('architecture', process.execPath, [source, '--test', 'test/architecture.test.ts']),
+      () => step('docs of exports, generated reference', process.execPath, [source, 'scripts/check-docs.ts']),
+      () => step('unused code', 'knip', []),
+    ),
+  format: () => step('', 'biome', ['check', '--write']),
+  quickstart: (args) => node('packages/server/src/cli/main.ts', 'quickstart', ...args),
+  bench: (args) => node('bench/run.ts', ...args),
+  docs: () => node('scripts/generate-docs.ts'),
+}
+
+const [, , name, ...args] = process.argv
+const command = commands[name]
+if (!command) {
+  process.stderr.write(`error: no command "${name}"\nfix: one of ${Object.keys(commands).join(', ')}\n`)
+  process.exit(2)
+}
+process.exit(command(args))
