@@ -1,4 +1,4 @@
-import { Composer, type CST, type Document, LineCounter, type ParsedNode, Parser } from 'yaml'
+import { Composer, type CST, LineCounter, type ParsedNode, Parser } from 'yaml'
 import type { JsonValue } from '../lib/index.ts'
 import { convertNode } from './convert-node.ts'
 import { MAX_DEPTH } from './plain-json.ts'
