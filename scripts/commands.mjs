@@ -38,8 +38,30 @@ function build() {
   return 0
 }
 
+/** The suite on a private PostgreSQL that starts and stops with it. */
+function testOnPostgres(args) {
+  return node('scripts/with-postgres.ts', process.execPath, source, 'scripts/commands.mjs', 'test', ...args)
+}
+
+/** The built packages on another Node: the SDK's and the exchange's tests, and one quickstart. */
+function smoke() {
+  const other = process.env.COUNTERSIGN_SMOKE_NODE ?? process.execPath
+  const files = [
+    'packages/sdk/src/verify/*.test.ts',
+    'packages/server/src/federation/*.test.ts',
+    'test/e2e/exchange.test.ts',
+  ]
+  return all(
+    () => step('', other, ['--version']),
+    () => step('', other, [source, '--test', ...globSync(files, { cwd: root }).sort()]),
+    () => step('', other, [source, 'packages/server/src/cli/main.ts', 'quickstart', '--check']),
+  )
+}
+
 const commands = {
   test,
+  'test-postgres': testOnPostgres,
+  smoke,
   build,
   check: () =>
     all(

@@ -1,0 +1,404 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { LineCounter, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { ServiceError } from './errors.ts'
+import { parseDurationMs } from './lib/index.ts'
+import { nearestName } from './resources/index.ts'
+
+const ENV_PREFIX = 'COUNTERSIGN_'
+/** Environment variables of the command line, which are no configuration keys. */
+const CLI_VARIABLES = [
+  'SERVER',
+  'SOCKET',
+  'PROFILE',
+  'CONFIG',
+  'OUTPUT',
+  'TOKEN_FILE',
+  'NO_INPUT',
+  'PROOF_FILE',
+  'TEST_POSTGRES',
+]
+
+const duration = (fallback: string) =>
+  z
+    .string()
+    .refine((text) => parseDurationMs(text) !== undefined, 'must be a whole number and a unit: 30s, 15m, 24h, 90d')
+    .default(fallback)
+    .transform((text) => parseDurationMs(text) ?? 0)
+
+const port = z.coerce.number().int().min(0).max(65_535)
+const text = z.string().min(1)
+const strings = z.union([z.array(text), text.transform((list) => list.split(',').map((item) => item.trim()))])
+
+const schema = z.strictObject({
+  issuer: text.describe('The issuer of our tokens: the https origin (and path) that clients reach this service at.'),
+  listen: z
+    .strictObject({
+      host: text.default('127.0.0.1').describe('Address to listen on.'),
+      port: port.default(8700).describe('TCP port; 0 takes a free one.'),
+    })
+    .prefault({}),
+  dataDirectory: text.default('./countersign-data').describe('Embedded database, key file and local socket.'),
+  database: z
+    .strictObject({
+      url: text.optional().describe('PostgreSQL URL without a password. Absent: the embedded store.'),
+      urlFile: text.optional().describe('File that holds the PostgreSQL URL, for a URL with a password.'),
+      directFile: text
+        .optional()
+        .describe('File with a URL past a transaction pooler, for the leader lock and LISTEN.'),
+      direct: text.optional().describe('The same without a password.'),
+      migrateUrlFile: text
+        .optional()
+        .describe('File with the URL of the role that owns the schema; migrates at start.'),
+      migrateUrl: text.optional().describe('The same without a password.'),
+    })
+    .prefault({}),
+  signing: z
+    .strictObject({
+      algorithms: z
+        .array(z.enum(['ES256', 'RS256', 'Ed25519']))
+        .min(1)
+        .default(['ES256'])
+        .describe('Key rings that are kept from the start; the first signs.'),
+      sealKeyFile: text.optional().describe('Mounted key-encryption key. Absent: made in the data directory (0600).'),
+      publishAhead: duration('24h').describe('How long a new key is published before it signs.'),
+      activeFor: duration('30d').describe('How long a key signs.'),
+    })
+    .prefault({}),
+  management: z
+    .strictObject({ audience: text.optional().describe('Audience of the management API. Default: ISSUER/v1.') })
+    .prefault({}),
+  admin: z
+    .strictObject({ socket: z.enum(['on', 'off']).default('on').describe('The local administration socket.') })
+    .prefault({}),
+  http: z
+    .strictObject({
+      trustedProxies: strings.default([]).describe('CIDR ranges whose X-Forwarded-For is believed, from the right.'),
+      allowedHosts: strings.default([]).describe('Host names accepted besides that of the issuer.'),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      perAddressPerSecond: z.coerce.number().int().positive().default(200).describe('Exchanges of one address.'),
+      perProviderPerSecond: z.coerce
+        .number()
+        .int()
+        .positive()
+        .default(5000)
+        .describe('Exchanges through one provider.'),
+      perWorkloadPerSecond: z.coerce.number().int().positive().default(200).describe('Exchanges of one workload.'),
+      pendingExchanges: z.coerce.number().int().positive().default(4096).describe('Above it, 503 with Retry-After.'),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      claims: duration('30d').describe('How long the claims behind decisions are kept for explain and replay.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least level.'),
+    })
+    .prefault({}),
+})
+
+/** The configuration as files and environment give it: strict, every key described; its JSON Schema is published. */
+export const CONFIG_SCHEMA = schema
+
+/** The checked configuration, paths absolute. */
+export interface Config {
+  readonly issuer: string
+  readonly issuerUrl: URL
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly dataDirectory: string
+  readonly database:
+    | { readonly url: string; readonly direct: string | undefined; readonly migrateUrl: string | undefined }
+    | undefined
+  readonly signing: {
+    readonly algorithms: readonly ('ES256' | 'RS256' | 'Ed25519')[]
+    readonly sealKeyFile: string
+    readonly sealKeyIsOurs: boolean
+    readonly publishAheadMs: number
+    readonly activeMs: number
+  }
+  readonly managementAudience: string
+  readonly adminSocket: boolean
+  readonly http: { readonly trustedProxies: readonly string[]; readonly allowedHosts: readonly string[] }
+  readonly limits: z.output<typeof schema>['limits']
+  readonly claimsRetentionMs: number
+  readonly logLevel: string
+}
+
+/** Where configuration comes from. `overrides` (of the command line or a test) win over the environment, which wins over the file. */
+export interface LoadConfigInput {
+  readonly file?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly overrides?: Readonly<Record<string, unknown>>
+}
+
+interface Fault {
+  readonly pointer: string
+  readonly detail: string
+  readonly fix: string
+}
+
+type Tree = Record<string, unknown>
+
+/**
+ * Reads and checks the configuration; unknown keys are refused with the nearest name.
+ * @throws ServiceError config_invalid with every fault at once, each with file, line and fix.
+ */
+export function loadConfig({ file, env = {}, overrides = {} }: LoadConfigInput): Config {
+  const faults: Fault[] = []
+  const source = file === undefined ? { tree: {}, locate: () => '' } : readConfigFile(file, faults)
+  const tree = merge(merge(source.tree, readEnvironment(env, faults)), overrides)
+  const parsed = schema.safeParse(tree)
+  for (const issue of parsed.error?.issues ?? []) faults.push(...toFaults(issue, source.locate))
+  const base = file === undefined ? process.cwd() : dirname(resolve(file))
+  const config = parsed.success ? finish(parsed.data, base, faults) : undefined
+  if (faults.length > 0 || !config) {
+    throw new ServiceError('config_invalid', {
+      detail: faults.map((fault) => `\n  ${fault.pointer}: ${fault.detail}\n    fix: ${fault.fix}`).join(''),
+      problems: faults.map((fault) => ({ ...fault, code: 'config_invalid' })),
+    })
+  }
+  return config
+}
+
+function readConfigFile(
+  file: string,
+  faults: Fault[],
+): { tree: Tree; locate: (path: readonly PropertyKey[]) => string } {
+  if (!existsSync(file)) {
+    faults.push({ pointer: file, detail: 'does not exist', fix: 'give the path of the configuration with --config' })
+    return { tree: {}, locate: () => file }
+  }
+  const lines = new LineCounter()
+  const document = parseDocument(readFileSync(file, 'utf8'), {
+    lineCounter: lines,
+    uniqueKeys: true,
+    maxAliasCount: 0,
+  } as object)
+  for (const error of document.errors) {
+    faults.push({
+      pointer: `${file}:${lines.linePos(error.pos[0]).line}`,
+      detail: error.message.split('\n')[0] ?? '',
+      fix: 'correct the YAML',
+    })
+  }
+  const value: unknown = document.errors.length > 0 ? {} : document.toJS({ maxAliasCount: 0 })
+  const locate = (path: readonly PropertyKey[]) => {
+    const node = document.getIn(path.map(String), true) as { range?: [number, number, number] } | undefined
+    return node?.range ? `${file}:${lines.linePos(node.range[0]).line}` : file
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (value !== null)
+      faults.push({ pointer: file, detail: 'must be a mapping', fix: 'start with `issuer: https://...`' })
+    return { tree: {}, locate }
+  }
+  return { tree: value as Tree, locate }
+}
+
+/** COUNTERSIGN_LISTEN__PORT=8701 sets listen.port; names are matched to the schema's without regard to case or underscores. */
+function readEnvironment(env: Readonly<Record<string, string | undefined>>, faults: Fault[]): Tree {
+  const known = new Map<string, readonly string[]>()
+  for (const path of schemaPaths()) known.set(path.map((name) => snake(name)).join('__'), path)
+  const tree: Tree = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(ENV_PREFIX) || value === undefined) continue
+    const rest = name.slice(ENV_PREFIX.length)
+    if (CLI_VARIABLES.includes(rest)) continue
+    const path = known.get(rest)
+    if (!path) {
+      const near = nearestName(rest, [...known.keys()])
+      faults.push({
+        pointer: name,
+        detail: 'no such configuration key',
+        fix: near ? `did you mean ${ENV_PREFIX}${near}?` : 'unset it',
+      })
+      continue
+    }
+    setIn(tree, path, path.at(-1) === 'algorithms' ? value.split(',') : value)
+  }
+  return tree
+}
+
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+
+function schemaPaths(): (readonly string[])[] {
+  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema
+  const walk = (node: JsonSchema, path: readonly string[]): (readonly string[])[] =>
+    node.properties ? Object.entries(node.properties).flatMap(([name, child]) => walk(child, [...path, name])) : [path]
+  return walk(json, [])
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+}
+
+function setIn(tree: Tree, path: readonly string[], value: unknown): void {
+  const [name, ...rest] = path
+  if (name === undefined) return
+  if (rest.length === 0) {
+    tree[name] = value
+    return
+  }
+  const child = (tree[name] ?? {}) as Tree
+  tree[name] = child
+  setIn(child, rest, value)
+}
+
+function merge(below: Tree, above: Tree): Tree {
+  const out: Tree = { ...below }
+  for (const [name, value] of Object.entries(above)) {
+    const both = isTree(out[name]) && isTree(value)
+    if (value !== undefined) out[name] = both ? merge(out[name] as Tree, value as Tree) : value
+  }
+  return out
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function toFaults(issue: z.core.$ZodIssue, locate: (path: readonly PropertyKey[]) => string): Fault[] {
+  if (issue.code === 'unrecognized_keys') {
+    const siblings = schemaPaths()
+      .filter((path) => issue.path.every((part, index) => path[index] === part))
+      .map((path) => path[issue.path.length] ?? '')
+    return issue.keys.map((key) => {
+      const near = nearestName(key, siblings)
+      return {
+        pointer: `${locate([...issue.path, key])} ${[...issue.path, key].join('.')}`.trim(),
+        detail: 'no such key',
+        fix: near ? `did you mean ${near}?` : `remove it; known here: ${[...new Set(siblings)].join(', ')}`,
+      }
+    })
+  }
+  const name = issue.path.join('.')
+  return [
+    {
+      pointer: `${locate(issue.path)} ${name}`.trim(),
+      detail: issue.message,
+      fix: `set ${name}; see docs/reference/configuration.md`,
+    },
+  ]
+}
+
+function finish(data: z.output<typeof schema>, base: string, faults: Fault[]): Config | undefined {
+  const path = (name: string) => (isAbsolute(name) ? name : resolve(base, name))
+  const issuerUrl = parseIssuer(data.issuer, faults)
+  const database = readDatabaseUrls(data.database, path, faults)
+  const dataDirectory = path(data.dataDirectory)
+  if (data.listen.host !== 'localhost' && isIP(data.listen.host) === 0) {
+    faults.push({
+      pointer: 'listen.host',
+      detail: 'must be an IP address or localhost',
+      fix: 'for example 127.0.0.1, or 0.0.0.0 behind a proxy',
+    })
+  }
+  if (data.signing.activeFor <= data.signing.publishAhead) {
+    faults.push({
+      pointer: 'signing.activeFor',
+      detail: 'must be longer than signing.publishAhead',
+      fix: 'for example 30d and 24h',
+    })
+  }
+  if (!issuerUrl) return undefined
+  const managementAudience = data.management.audience ?? `${data.issuer}/v1`
+  if (managementAudience === data.issuer) {
+    faults.push({
+      pointer: 'management.audience',
+      detail: 'must differ from the issuer',
+      fix: 'leave it out, or use a URI of its own',
+    })
+  }
+  return {
+    issuer: data.issuer,
+    issuerUrl,
+    listen: data.listen,
+    dataDirectory,
+    database,
+    signing: {
+      algorithms: data.signing.algorithms,
+      sealKeyFile: data.signing.sealKeyFile ? path(data.signing.sealKeyFile) : resolve(dataDirectory, 'kek'),
+      sealKeyIsOurs: data.signing.sealKeyFile === undefined,
+      publishAheadMs: data.signing.publishAhead,
+      activeMs: data.signing.activeFor,
+    },
+    managementAudience,
+    adminSocket: data.admin.socket === 'on',
+    http: data.http,
+    limits: data.limits,
+    claimsRetentionMs: data.retention.claims,
+    logLevel: data.log.level,
+  }
+}
+
+/** RFC 8414 section 2: https, no query, no fragment. Plain http is for loopback only. */
+function parseIssuer(issuer: string, faults: Fault[]): URL | undefined {
+  const fault = (detail: string, fix: string) => {
+    faults.push({ pointer: 'issuer', detail, fix })
+    return undefined
+  }
+  if (!URL.canParse(issuer)) return fault('is not a URL', 'for example https://sts.acme.example')
+  const url = new URL(issuer)
+  const loopback = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback)) {
+    return fault('must be https (http only on loopback)', 'use the https address that clients reach')
+  }
+  if (url.search || url.hash || url.username || url.password || issuer.endsWith('/')) {
+    return fault('must have no query, fragment, user info or final slash', `use ${url.origin}`)
+  }
+  if (url.origin + (url.pathname === '/' ? '' : url.pathname) !== issuer) {
+    return fault('is not in its normal form', `use ${url.origin}${url.pathname === '/' ? '' : url.pathname}`)
+  }
+  return url
+}
+
+function readDatabaseUrls(
+  database: z.output<typeof schema>['database'],
+  path: (name: string) => string,
+  faults: Fault[],
+): Config['database'] {
+  const read = (name: 'url' | 'direct' | 'migrateUrl'): string | undefined => {
+    const value = database[name]
+    const file = database[`${name}File`]
+    if (value !== undefined && file !== undefined) {
+      faults.push({
+        pointer: `database.${name}`,
+        detail: `and database.${name}File are both set`,
+        fix: 'keep one of them',
+      })
+    }
+    if (value !== undefined && /:\/\/[^/@]*:[^/@]+@/.test(value)) {
+      faults.push({
+        pointer: `database.${name}`,
+        detail: 'holds a password',
+        fix: `write the URL to a file of mode 0600 and set database.${name}File`,
+      })
+      return undefined
+    }
+    if (file === undefined) return value
+    try {
+      return readFileSync(path(file), 'utf8').replace(/\n$/, '')
+    } catch (error) {
+      faults.push({
+        pointer: `database.${name}File`,
+        detail: `cannot be read (${(error as NodeJS.ErrnoException).code})`,
+        fix: 'check the path and its permissions',
+      })
+      return undefined
+    }
+  }
+  const [url, direct, migrateUrl] = [read('url'), read('direct'), read('migrateUrl')]
+  if (url !== undefined) return { url, direct, migrateUrl }
+  if (direct !== undefined || migrateUrl !== undefined) {
+    faults.push({
+      pointer: 'database',
+      detail: 'direct and migrateUrl need database.url',
+      fix: 'set database.url or database.urlFile',
+    })
+  }
+  return undefined
+}

@@ -1,0 +1,97 @@
+import type { Attestation } from '../attestors/index.ts'
+import type { AuditEvent } from '../audit/index.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { JsonObject } from '../lib/index.ts'
+import type { Decision } from '../policy/index.ts'
+import type { SaltedClaims } from './ledger.ts'
+import type { ExchangeRequest } from './request.ts'
+
+const MAX_RECORDED_TARGET = 256
+
+/** What both kinds of decision event say. */
+export interface DecisionContext {
+  readonly eventId: string
+  readonly at: Date
+  readonly attestation: Attestation
+  readonly request: ExchangeRequest
+  readonly serviceId: string | undefined
+  /** Revision of the snapshot that was decided on. */
+  readonly revision: number
+  readonly claims: SaltedClaims
+  readonly remoteAddress: string | undefined
+  readonly tookMicroseconds: number
+}
+
+/** The issuance that an allowed decision leads to. */
+export interface IssuedToken {
+  readonly jti: string
+  readonly kid: string
+  readonly scopes: readonly string[]
+  readonly expiresAt: Date
+}
+
+/** The one event of an allowed exchange. Ids, revisions and hashes: no claim value, no token. */
+export function allowedEvent(
+  context: DecisionContext,
+  decision: Decision & { allowed: true },
+  issued: IssuedToken,
+): AuditEvent {
+  const { policy, shadow } = decision
+  return event(context, 'allowed', {
+    policy: policy.id,
+    policy_revision: policy.revision,
+    scopes: issued.scopes,
+    jti: issued.jti,
+    kid: issued.kid,
+    expires_at: issued.expiresAt.toISOString(),
+    ...(shadow.length > 0 ? { shadow } : {}),
+  })
+}
+
+/** The one event of a denied exchange: code, nearest policy and the first condition of it that failed. */
+export function deniedEvent(
+  context: DecisionContext,
+  denial: {
+    readonly code: ErrorCode
+    readonly nearestPolicyId?: string | undefined
+    readonly firstFailing?: { readonly claim: string; readonly outcome: string } | undefined
+    readonly shadow?: readonly string[]
+  },
+): AuditEvent {
+  return event(context, 'denied', {
+    code: denial.code,
+    ...(denial.nearestPolicyId ? { nearest_policy: denial.nearestPolicyId } : {}),
+    ...(denial.firstFailing ? { first_failing: { ...denial.firstFailing } } : {}),
+    ...(denial.shadow && denial.shadow.length > 0 ? { shadow: denial.shadow } : {}),
+  })
+}
+
+function event(context: DecisionContext, outcome: 'allowed' | 'denied', data: JsonObject): AuditEvent {
+  const { attestation, request } = context
+  return {
+    id: context.eventId,
+    at: context.at,
+    kind: 'exchange.decided',
+    outcome,
+    actor: `workload:${attestation.workloadId}`,
+    workloadId: attestation.workloadId,
+    data: {
+      ...data,
+      provider: attestation.provider.id,
+      provider_revision: attestation.provider.revision,
+      revision: context.revision,
+      proof: Buffer.from(attestation.proofKey).toString('base64url'),
+      proof_issued_at: attestation.issuedAt.toISOString(),
+      claims_hash: context.claims.hash,
+      requested: {
+        targets: request.targets.map((target) => target.slice(0, MAX_RECORDED_TARGET)),
+        ...(request.scopes ? { scopes: request.scopes } : {}),
+        ...(request.ttlSeconds ? { expires_in: request.ttlSeconds } : {}),
+      },
+      took_us: context.tookMicroseconds,
+      ...(attestation.kid === undefined ? {} : { proof_kid: attestation.kid }),
+      ...(context.serviceId === undefined ? {} : { service: context.serviceId }),
+      ...(context.remoteAddress === undefined ? {} : { remote_address: context.remoteAddress }),
+    },
+  }
+}

@@ -1,0 +1,263 @@
+import { hash } from 'node:crypto'
+import {
+  type Attestation,
+  type Attestors,
+  findCandidates,
+  type ProofRefusal,
+  readUnverified,
+} from '../attestors/index.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Service } from '../inventory/index.ts'
+import { newId } from '../lib/index.ts'
+import type { Decision, PolicySnapshot } from '../policy/index.ts'
+import type { KeyRing, SigningAlgorithm } from '../signing-keys/index.ts'
+import { signAccessToken } from '../tokens/index.ts'
+import type { Admission } from './admission.ts'
+import { allowedEvent, type DecisionContext, deniedEvent } from './events.ts'
+import { type Ledger, saltClaims } from './ledger.ts'
+import type { EarlyRefusals } from './refusals.ts'
+import type { ExchangeRequest } from './request.ts'
+
+/** Above this age of its last look at the revision log, an instance does not know what has been revoked, and refuses. */
+const MAX_HEAD_AGE_MS = 5_000
+
+/** The caller of an exchange, as the transport knows it. */
+export interface ExchangeCaller {
+  readonly remoteAddress: string | undefined
+}
+
+/** What the caller gets. A refusal carries a stable code and the id by which an administrator can explain it. */
+export type ExchangeResult =
+  | {
+      readonly ok: true
+      readonly accessToken: string
+      readonly issuedTokenType: string
+      readonly expiresInSeconds: number
+      readonly scopes: readonly string[]
+      readonly eventId: string
+    }
+  | { readonly ok: false; readonly code: ErrorCode; readonly errorId: string; readonly retryAfterSeconds?: number }
+
+/** What the exchange is made of. */
+export interface ExchangeDeps {
+  readonly issuer: string
+  readonly snapshot: () => PolicySnapshot
+  /** How long ago this instance last read the head of the revision log. */
+  readonly headAgeMs: () => number
+  readonly attestors: Attestors
+  readonly ledger: Ledger
+  readonly refusals: EarlyRefusals
+  readonly admission: Admission
+  readonly keyRing: KeyRing
+  readonly defaultAlgorithm: SigningAlgorithm
+  readonly maxPending: number
+  readonly onSeen: (workload: { attestation: Attestation; service: Service | undefined; at: Date }) => void
+  readonly now: () => Date
+}
+
+/** Exchanges a proof for an access token (RFC 8693). Every call ends in a token with its committed event, or in a refusal with an id. */
+export type Exchange = (request: ExchangeRequest, caller: ExchangeCaller) => Promise<ExchangeResult>
+
+/** The exchange: attest, decide, commit, sign. One direction, each step refusing on its own (design section 5). */
+export function createExchange(deps: ExchangeDeps): Exchange {
+  const { attestors, ledger, refusals, admission, now } = deps
+
+  const refuse = (
+    code: ErrorCode,
+    stage: string,
+    detail: string,
+    more: { providerId?: string | undefined; retryAfterSeconds?: number } = {},
+  ): ExchangeResult => {
+    const errorId = refusals.record({ code, stage, detail, providerId: more.providerId })
+    return {
+      ok: false,
+      code,
+      errorId,
+      ...(more.retryAfterSeconds ? { retryAfterSeconds: more.retryAfterSeconds } : {}),
+    }
+  }
+
+  return async (request, caller) => {
+    const startedAt = performance.now()
+    const proof = request.rawSubjectToken
+    const digest = hash('sha256', proof.slice(0, proof.lastIndexOf('.')), 'base64url')
+
+    // Cheap refusals first (S-13): nothing below costs a signature or a socket until they have passed.
+    if (deps.headAgeMs() > MAX_HEAD_AGE_MS) {
+      return refuse('store_unavailable', 'provider', 'the revision log could not be read for 5 s', {
+        retryAfterSeconds: 2,
+      })
+    }
+    if (ledger.pending() >= deps.maxPending) {
+      return refuse('overloaded', 'provider', 'too many exchanges wait for their commit', { retryAfterSeconds: 1 })
+    }
+    if (caller.remoteAddress !== undefined && !admission.take('address', caller.remoteAddress)) {
+      return refuse('overloaded', 'provider', 'rate limit of the address', { retryAfterSeconds: 1 })
+    }
+    if (admission.isBlocked(digest)) {
+      return refuse('too_many_denials', 'provider', 'more than 10 denials of this proof in a minute', {
+        retryAfterSeconds: 60,
+      })
+    }
+
+    const snapshot = deps.snapshot()
+    const attested = await attest(proof, snapshot)
+    if ('refusal' in attested) {
+      const { code, stage, detail, providerId } = attested.refusal
+      const retryAfterSeconds = code === 'provider_unavailable' || code === 'overloaded' ? 5 : undefined
+      return refuse(code, stage, detail, { providerId, ...(retryAfterSeconds ? { retryAfterSeconds } : {}) })
+    }
+    const { attestation, ambiguous } = attested
+    if (!admission.take('workload', attestation.workloadId)) {
+      return refuse('overloaded', 'require', 'rate limit of the workload', {
+        providerId: attestation.provider.id,
+        retryAfterSeconds: 1,
+      })
+    }
+
+    const at = now()
+    const service = findService(snapshot, request.targets)
+    const context: DecisionContext = {
+      eventId: newId('evt', at),
+      at,
+      attestation,
+      request,
+      serviceId: service?.id,
+      revision: snapshot.revision,
+      claims: saltClaims(attestation.tokenClaims),
+      remoteAddress: caller.remoteAddress,
+      get tookMicroseconds() {
+        return Math.round((performance.now() - startedAt) * 1000)
+      },
+    }
+    deps.onSeen({ attestation, service, at })
+
+    const deny = async (denial: Parameters<typeof deniedEvent>[1]): Promise<ExchangeResult> => {
+      admission.denied(digest)
+      await ledger.deny(deniedEvent(context, denial), context.claims)
+      return { ok: false, code: denial.code, errorId: context.eventId }
+    }
+
+    if (ambiguous) return deny({ code: 'ambiguous_provider' })
+    const decision = snapshot.policies.decide({
+      attestation,
+      request: { service, scopes: request.scopes, ttlSeconds: request.ttlSeconds, remoteAddress: caller.remoteAddress },
+      now: at,
+    })
+    if (!decision.allowed) return deny(decision)
+    return issue(context, decision, deny)
+  }
+
+  async function attest(
+    proof: string,
+    snapshot: PolicySnapshot,
+  ): Promise<
+    { attestation: Attestation; ambiguous: boolean } | { refusal: Omit<ProofRefusal, 'code'> & { code: ErrorCode } }
+  > {
+    const unverified = readUnverified(proof)
+    if (!unverified.ok) return { refusal: unverified.refusal }
+    const candidates = findCandidates(snapshot.providers, unverified.value, attestors)
+    if (!candidates.ok) return { refusal: candidates.refusal }
+    let refusal: ProofRefusal | undefined
+    const accepted: Attestation[] = []
+    for (const provider of candidates.providers) {
+      if (!admission.take('provider', provider.id)) {
+        return {
+          refusal: {
+            code: 'overloaded',
+            stage: 'provider',
+            detail: 'rate limit of the provider',
+            providerId: provider.id,
+          },
+        }
+      }
+      const outcome = await attestors.attest(proof, provider)
+      if (outcome.ok) accepted.push(outcome.attestation)
+      else refusal = furthest(refusal, outcome.refusal)
+    }
+    const [attestation] = accepted
+    if (attestation) return { attestation, ambiguous: accepted.length > 1 }
+    return { refusal: refusal ?? { code: 'proof_unknown_issuer', stage: 'provider', detail: 'no candidate provider' } }
+  }
+
+  async function issue(
+    context: DecisionContext,
+    decision: Decision & { allowed: true },
+    deny: (denial: Parameters<typeof deniedEvent>[1]) => Promise<ExchangeResult>,
+  ): Promise<ExchangeResult> {
+    const { attestation, at, request } = context
+    const { policy, grant } = decision
+    const signer = deps.keyRing.active(grant.service.signingAlgorithm ?? deps.defaultAlgorithm)
+    const issuedAt = new Date(Math.floor(at.getTime() / 1000) * 1000)
+    const issued = {
+      jti: newId('jti', at),
+      kid: signer.kid,
+      scopes: grant.scopes,
+      expiresAt: new Date(issuedAt.getTime() + grant.ttlSeconds * 1000),
+    }
+    const result = await ledger.issue(
+      {
+        attestation,
+        uses: grant.uses,
+        claims: context.claims,
+        event: allowedEvent(context, decision, issued),
+        issuance: {
+          jti: issued.jti,
+          event_id: context.eventId,
+          kid: signer.kid,
+          workload_id: attestation.workloadId,
+          subject: attestation.workloadUri,
+          provider_id: attestation.provider.id,
+          policy_id: policy.id,
+          service_id: grant.service.id,
+          scope: grant.scopes.join(' '),
+          revision: context.revision,
+          issued_at: issuedAt.getTime(),
+          expires_at: issued.expiresAt.getTime(),
+        },
+      },
+      () =>
+        signAccessToken(signer, {
+          issuer: deps.issuer,
+          audience: grant.service.audience,
+          subject: attestation.workloadUri,
+          workloadId: attestation.workloadId,
+          jti: issued.jti,
+          scopes: grant.scopes,
+          issuedAt,
+          expiresAt: issued.expiresAt,
+          policyId: policy.id,
+          providerIds: [attestation.provider.id],
+          serviceId: grant.service.id,
+          revision: context.revision,
+        }),
+    )
+    if (result.outcome === 'replayed') return deny({ code: 'replayed' })
+    if (result.outcome === 'unsigned') {
+      return { ok: false, code: 'store_unavailable', errorId: context.eventId, retryAfterSeconds: 2 }
+    }
+    return {
+      ok: true,
+      accessToken: result.value,
+      issuedTokenType: request.issuedTokenType,
+      expiresInSeconds: grant.ttlSeconds,
+      scopes: grant.scopes,
+      eventId: context.eventId,
+    }
+  }
+}
+
+/** RFC 8693 section 2.1: several targets mean one token for all; ours has one audience, so they must name one service. */
+function findService(snapshot: PolicySnapshot, targets: readonly string[]): Service | undefined {
+  const services = targets.map((target) => snapshot.services.byAudience.get(target))
+  const [first] = services
+  return first && services.every((service) => service === first) ? first : undefined
+}
+
+const STAGES: readonly string[] = ['parse', 'provider', 'signature', 'audience', 'fresh', 'require']
+
+/** Of several candidates' refusals, the one that got furthest says most. */
+function furthest(before: ProofRefusal | undefined, next: ProofRefusal): ProofRefusal {
+  if (!before) return next
+  return STAGES.indexOf(next.stage) > STAGES.indexOf(before.stage) ? next : before
+}

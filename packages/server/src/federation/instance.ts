@@ -1,0 +1,49 @@
+import type { Tables } from '../schema/index.ts'
+import type { Database } from '../storage/index.ts'
+import { insertInstance, touchInstance } from './store.ts'
+
+const HEARTBEAT_EVERY_MS = 3_000
+/** Without a heartbeat for this long the instance stops signing; the leader settles it only well after. */
+const SIGNS_WITHIN_MS = 12_000
+
+/** This running process, as the leader sees it. */
+export interface Instance {
+  readonly bootId: string
+  /** Whether a signature made now is certain to be made before the leader may settle this instance. */
+  maySign(): boolean
+  stop(): void
+}
+
+/** What an instance needs. `monotonicMs` is a clock that no administrator can set back. */
+export interface InstanceDeps {
+  readonly database: Database<Tables>
+  readonly bootId: string
+  readonly now: () => Date
+  readonly monotonicMs: () => number
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Registers this process and keeps its heartbeat. Resolves when the first heartbeat is stored. */
+export async function startInstance(deps: InstanceDeps): Promise<Instance> {
+  const { database, bootId, now, monotonicMs, onFailure } = deps
+  // The time before the write counts: the leader may have seen it from then on.
+  let beatAt = monotonicMs()
+  await database.transaction((tx) => insertInstance(tx, bootId, now()))
+  let running = false
+  const beat = async () => {
+    if (running) return
+    running = true
+    const startedAt = monotonicMs()
+    try {
+      await database.transaction((tx) => touchInstance(tx, bootId, now()))
+      beatAt = startedAt
+    } catch (error) {
+      onFailure(error)
+    } finally {
+      running = false
+    }
+  }
+  const timer = setInterval(beat, HEARTBEAT_EVERY_MS)
+  timer.unref()
+  return { bootId, maySign: () => monotonicMs() - beatAt < SIGNS_WITHIN_MS, stop: () => clearInterval(timer) }
+}

@@ -1,0 +1,50 @@
+/**
+ * The OAuth endpoints: token exchange (RFC 8693), revocation (RFC 7009), metadata (RFC 8414), the key set.
+ * Plain handlers over web-standard requests; every error is rendered by `http/errors.ts` as RFC 6749 section 5.2 says.
+ */
+import type { EarlyRefusals, Exchange } from '../../federation/index.ts'
+import type { KeyRing, SigningAlgorithm } from '../../signing-keys/index.ts'
+import type { HttpRoute } from '../context.ts'
+import { createMetadata, metadataPaths } from './metadata.ts'
+import { createRemoteAddress } from './remote-address.ts'
+import { createRevokeEndpoint } from './revoke.ts'
+import { createTokenEndpoint } from './token.ts'
+
+/** Verifiers may cache the key set this long; rotation publishes much further ahead. */
+const JWKS_MAX_AGE_SECONDS = 600
+
+/** What the OAuth endpoints need. */
+export interface OAuthDeps {
+  readonly issuer: URL
+  readonly issuerText: string
+  readonly algorithms: () => readonly SigningAlgorithm[]
+  readonly exchange: Exchange
+  readonly refusals: EarlyRefusals
+  readonly keyRing: KeyRing
+  readonly revokeOwnToken: (token: string) => Promise<void>
+  readonly trustedProxies: readonly string[]
+}
+
+/** The OAuth endpoints under the issuer's path. */
+export function createOAuthRoutes(deps: OAuthDeps): readonly HttpRoute[] {
+  const { base, oauth, openid } = metadataPaths(deps.issuer)
+  const cacheable = { 'cache-control': `public, max-age=${JWKS_MAX_AGE_SECONDS}` }
+  const metadata: HttpRoute['respond'] = (c) =>
+    c.json(createMetadata({ issuer: deps.issuerText, algorithms: deps.algorithms() }), 200, cacheable)
+  const token = createTokenEndpoint({
+    exchange: deps.exchange,
+    refusals: deps.refusals,
+    remoteAddress: createRemoteAddress(deps.trustedProxies),
+  })
+  return [
+    { method: 'POST', path: `${base}/oauth/token`, respond: token },
+    { method: 'POST', path: `${base}/oauth/revoke`, respond: createRevokeEndpoint(deps) },
+    { method: 'GET', path: oauth, respond: metadata },
+    { method: 'GET', path: openid, respond: metadata },
+    {
+      method: 'GET',
+      path: `${base}/.well-known/jwks.json`,
+      respond: (c) => c.json(deps.keyRing.jwks(), 200, cacheable),
+    },
+  ]
+}

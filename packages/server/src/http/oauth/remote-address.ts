@@ -1,0 +1,38 @@
+import { BlockList, isIP } from 'node:net'
+import { type HttpContext, remoteAddressOf } from '../context.ts'
+
+/** Finds the caller's address: the peer's, or what trusted proxies say of it. */
+export type RemoteAddress = (c: HttpContext) => string | undefined
+
+/**
+ * The address of the caller. `X-Forwarded-For` is believed only from a peer in `trustedProxies` (CIDR), and is walked from the right
+ * past further trusted proxies: what a client writes on the left counts for nothing.
+ */
+export function createRemoteAddress(trustedProxies: readonly string[]): RemoteAddress {
+  const trusted = new BlockList()
+  for (const range of trustedProxies) {
+    const [address = '', prefix] = range.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    trusted.addSubnet(address, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family)
+  }
+  const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  return (c) => {
+    const peer = plainAddress(remoteAddressOf(c))
+    if (peer === undefined || trustedProxies.length === 0 || !isTrusted(peer)) return peer
+    const hops = (c.req.header('x-forwarded-for') ?? '').split(',').map((hop) => plainAddress(hop.trim()))
+    for (const hop of hops.reverse()) {
+      // Something that is no address ends the walk: the nearest trusted proxy is all that is known.
+      if (hop === undefined) return peer
+      if (!isTrusted(hop)) return hop
+    }
+    return peer
+  }
+}
+
+/** IPv4-mapped IPv6 addresses name the IPv4 address; anything that is no address is undefined. */
+function plainAddress(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1]
+  const address = mapped ?? text
+  return isIP(address) === 0 ? undefined : address
+}

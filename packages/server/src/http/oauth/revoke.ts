@@ -1,0 +1,26 @@
+import { ServiceError } from '../../errors.ts'
+import type { HttpContext } from '../context.ts'
+import { oauthError } from '../errors.ts'
+import { readForm } from './form-body.ts'
+
+const MAX_TOKEN_BYTES = 16 * 1024
+
+/** `POST /oauth/revoke` (RFC 7009): 200 with an empty body whatever the token was; only a malformed form is an error. */
+export function createRevokeEndpoint({
+  revokeOwnToken,
+}: {
+  readonly revokeOwnToken: (token: string) => Promise<void>
+}) {
+  return async (c: HttpContext): Promise<Response> => {
+    let token: string | undefined
+    try {
+      token = (await readForm(c)).get('token')
+      if (token === undefined) throw new ServiceError('invalid_request', { detail: 'token is missing' })
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error
+      return oauthError(c, error)
+    }
+    if (token.length <= MAX_TOKEN_BYTES) await revokeOwnToken(token)
+    return c.body(null, 200, { 'cache-control': 'no-store' })
+  }
+}

@@ -1,0 +1,97 @@
+import type { Transaction } from 'kysely'
+import type { Now } from '../lib/index.ts'
+import type { RevocationsTable, Tables } from '../schema/index.ts'
+import type { Database } from '../storage/index.ts'
+import { insertRevocations, selectLiveRevocations } from './store.ts'
+import type { RevocableToken, RevocationKind, RevocationRequest } from './types.ts'
+
+/** What following revocations needs. */
+export interface RevocationsDeps {
+  readonly database: Database<Tables>
+  readonly now: Now
+}
+
+/** The revocations that this process has applied. */
+export interface Revocations {
+  /** Whether anything applied here ends the token; the strictest of all rows wins (T23). */
+  isRevoked(token: RevocableToken): boolean
+  /** Records revocations: takes one revision for them, inside the caller's transaction. */
+  append(tx: Transaction<Tables>, requests: readonly RevocationRequest[]): Promise<number>
+  close(): void
+}
+
+/**
+ * Loads the live revocations and follows the revision log, so that a revocation is in force here before its revision counts as
+ * applied. Memory: one map entry per revoked value, dropped when its last token has expired.
+ */
+export async function createRevocations({ database, now }: RevocationsDeps): Promise<Revocations> {
+  const index = createIndex()
+  let applied = 0
+
+  const apply = async () => {
+    const rows = await selectLiveRevocations(database.read, applied, now())
+    for (const row of rows) {
+      index.add(row)
+      applied = Math.max(applied, row.revision)
+    }
+    index.dropExpired(now().getTime())
+  }
+  // Subscribed before the first load, so that nothing committed in between is missed; adding a row twice changes nothing.
+  const unsubscribe = database.revisions.subscribe(async (changes) => {
+    if (changes.length > 0) await apply()
+  })
+  await apply()
+
+  return {
+    isRevoked: (token) => index.covers(token),
+    async append(tx, requests) {
+      const first = requests[0]
+      const revision = await database.revisions.append(tx, {
+        kind: 'revocation',
+        target: first?.value ?? '',
+        detail: { kinds: [...new Set(requests.map((request) => request.kind))], count: requests.length },
+      })
+      await insertRevocations(tx, revision, now(), requests)
+      return revision
+    },
+    close: unsubscribe,
+  }
+}
+
+interface RevokedUpTo {
+  /** Infinity: final. */
+  upToRevision: number
+  expiresAtMs: number
+}
+
+function createIndex() {
+  const entries = new Map<string, RevokedUpTo>()
+  const name = (kind: RevocationKind, value: string) => `${kind}\0${value}`
+  const upTo = (kind: RevocationKind, value: string) => entries.get(name(kind, value))?.upToRevision ?? -1
+  return {
+    add(row: RevocationsTable) {
+      const key = name(row.kind as RevocationKind, row.value)
+      const before = entries.get(key)
+      entries.set(key, {
+        upToRevision: Math.max(before?.upToRevision ?? -1, row.up_to_revision ?? Number.POSITIVE_INFINITY),
+        expiresAtMs: Math.max(before?.expiresAtMs ?? 0, row.expires_at),
+      })
+    },
+    dropExpired(nowMs: number) {
+      for (const [key, entry] of entries) if (entry.expiresAtMs <= nowMs) entries.delete(key)
+    },
+    covers(token: RevocableToken): boolean {
+      if (entries.size === 0) return false
+      const { revision } = token
+      return (
+        upTo('jti', token.jti) >= revision ||
+        upTo('signing_key', token.kid) >= revision ||
+        upTo('subject', token.subject) >= revision ||
+        upTo('policy', token.policyId) >= revision ||
+        token.workloadIds.some((id) => upTo('workload', id) >= revision) ||
+        token.providerIds.some((id) => upTo('provider', id) >= revision) ||
+        (token.serviceId !== undefined && upTo('service', token.serviceId) >= revision)
+      )
+    },
+  }
+}

@@ -1,0 +1,27 @@
+/** What can be revoked. A jti or a signing key is final; the others end what was issued up to a revision. */
+export type RevocationKind = 'jti' | 'subject' | 'workload' | 'policy' | 'provider' | 'service' | 'signing_key'
+
+/** A revocation to record. */
+export interface RevocationRequest {
+  readonly kind: RevocationKind
+  readonly value: string
+  /** Tokens decided on up to this revision are refused; undefined for jti and signing_key, which are refused for ever. */
+  readonly upToRevision: number | undefined
+  readonly reason: string
+  readonly actor: string
+  /** When the last token that this can concern expires; the row may be purged afterwards. */
+  readonly expiresAt: Date
+}
+
+/** What of a verified token decides whether it is revoked. */
+export interface RevocableToken {
+  readonly jti: string
+  readonly kid: string
+  readonly subject: string
+  readonly workloadIds: readonly string[]
+  readonly policyId: string
+  readonly providerIds: readonly string[]
+  readonly serviceId: string | undefined
+  /** `cs.rev`: the revision that the token's decision was made on. */
+  readonly revision: number
+}
