@@ -157,6 +157,18 @@ export const ERRORS = {
     oauth: 'invalid_request',
     fix: 'see the API description',
   },
+  host_not_allowed: {
+    status: 421,
+    title: 'The request names a host that is not served here',
+    oauth: 'invalid_request',
+    fix: 'use the name of the issuer, or add the name to the allowed hosts',
+  },
+  cross_site_refused: {
+    status: 403,
+    title: 'The request comes from another site',
+    oauth: null,
+    fix: 'call the API from its own origin or from a program that is no browser',
+  },
   overloaded: {
     status: 503,
     title: 'The server is at its limit',

@@ -1,0 +1,72 @@
+import type { z } from 'zod'
+import type { Actor } from '../../admin/index.ts'
+import type { ErrorCode } from '../../errors.ts'
+import type { ApiDependencies } from './dependencies.ts'
+
+/** What an operation is given: everything parsed, the actor known and allowed. */
+export interface OperationInput<Params = unknown, Query = unknown, Body = unknown> {
+  readonly actor: Actor
+  readonly params: Params
+  readonly query: Query
+  readonly body: Body
+  /** Entity tags of If-Match without quotes; undefined when there is none or it is `*`. */
+  readonly ifMatch: readonly string[] | undefined
+}
+
+/** What an operation answers. `lines` streams text instead of a JSON body. */
+export interface Reply {
+  readonly status: 200 | 201 | 204
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  readonly lines?: AsyncIterable<string>
+}
+
+/** A documented answer. */
+export interface DocumentedReply {
+  readonly description: string
+  readonly schema?: z.ZodType
+  /** Default application/json. */
+  readonly mediaType?: string
+}
+
+/**
+ * One operation of the management API: what OpenAPI shows, what the route table enforces, and what it does.
+ * `handle` gets typed input only; refusals are thrown ServiceErrors.
+ */
+export interface Operation<
+  Params extends z.ZodType = z.ZodType,
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+> {
+  readonly id: string
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  /** The management scope that it takes (W-06); `public` needs no token and tells nothing, `self` needs a token and tells only of its holder. */
+  readonly scope: string
+  readonly summary: string
+  /** Reading one object: without the scope the answer is the one for a missing object (invariant 8). */
+  readonly masked?: boolean
+  /** Honours Idempotency-Key. Never set where the answer holds a secret. */
+  readonly repeatable?: boolean
+  readonly params?: Params
+  readonly query?: Query
+  readonly body?: Body
+  /** Further media types beside application/json. */
+  readonly mediaTypes?: readonly string[]
+  /** Default 64 KiB. */
+  readonly maxBodyBytes?: number
+  readonly replies: Readonly<Record<number, DocumentedReply>>
+  /** Codes it can answer with beside those that every operation can. */
+  readonly errors: readonly ErrorCode[]
+  handle(
+    input: OperationInput<z.output<Params>, z.output<Query>, z.output<Body>>,
+    deps: ApiDependencies,
+  ): Promise<Reply>
+}
+
+/** Gives an operation its input types from its schemas and returns it as an entry of the route table. */
+export function defineOperation<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
+  operation: Operation<Params, Query, Body>,
+): Operation {
+  return operation
+}
