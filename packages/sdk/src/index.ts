@@ -1,0 +1,65 @@
+/**
+ * The Countersign SDK: verifies tokens strictly, in process, with no network call per request.
+ *
+ * `createTokenVerifier` is what most services need. The parts it is made of are exported too: `verifyJws` for signed
+ * bytes under one key, key sources (`createStaticKeySet`, `createRemoteKeySet`), and the rules by which addresses may be
+ * connected to. Every failure is a `CountersignError` with a stable code.
+ */
+export {
+  COUNTERSIGN_ERROR_CODES,
+  CountersignError,
+  type CountersignErrorCode,
+  type CountersignErrorOptions,
+  isCountersignError,
+} from './errors.ts'
+export {
+  type AddressClass,
+  type AddressRule,
+  classifyAddress,
+  createRemoteKeySet,
+  type FetchTarget,
+  isAddressAllowed,
+  isPublicAddress,
+  type KeyName,
+  type KeySetAlarm,
+  type KeySetChange,
+  type Lookup,
+  parseFetchUrl,
+  parseIssuerUrl,
+  type RemoteKeySetOptions,
+  type ResolvedAddress,
+  type UrlRules,
+} from './jwks/index.ts'
+export {
+  type JsonObject,
+  type JsonValue,
+  type JwsHeader,
+  parseCompactJws,
+  parseStrictJsonObject,
+  type UnverifiedJws,
+} from './jws/index.ts'
+export {
+  type Algorithm,
+  createStaticKeySet,
+  importJwk,
+  type JwkFault,
+  jwkThumbprint,
+  type KeySource,
+  type ParsedKeySet,
+  parseKeySet,
+  type SkippedKey,
+  type StaticKeySet,
+  type StaticKeySetOptions,
+  type ThumbprintMembers,
+  type VerificationKey,
+} from './keys/index.ts'
+export {
+  createTokenVerifier,
+  type TokenClaims,
+  type TokenVerifier,
+  type TokenVerifierOptions,
+  type VerifiedJws,
+  type VerifiedToken,
+  type VerifyJwsOptions,
+  verifyJws,
+} from './verify/index.ts'
