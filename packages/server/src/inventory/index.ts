@@ -8,3 +8,9 @@ export { compileService } from './service.ts'
 export { audienceSchema, isAudience, SCOPE_PATTERN, type ServiceSpec, serviceKind } from './service-kind.ts'
 export type * from './types.ts'
 export { type WorkloadSpec, workloadKind } from './workload-kind.ts'
+export {
+  createWorkloadRegistry,
+  type SeenWorkload,
+  type WorkloadRegistry,
+  type WorkloadSighting,
+} from './workload-registry.ts'

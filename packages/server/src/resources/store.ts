@@ -18,7 +18,7 @@ export interface ResourceStoreDependencies {
 
 /** A change of one resource, with the revision that it took. */
 export interface ResourceChange {
-  /** Undefined: a new resource gets a new id. */
+  /** Of the resource to change, or the id that a new one is to have. Undefined: a new resource with a new id. */
   readonly id?: string
   readonly document: ResourceDocument
   readonly revision: number
@@ -224,7 +224,7 @@ export function createResourceStore({ database, kinds, now }: ResourceStoreDepen
         id === undefined
           ? undefined
           : await tx.selectFrom('documents').selectAll().where('id', '=', id).executeTakeFirst()
-      if (id !== undefined && stored?.kind !== kind) throw new ServiceError('not_found')
+      if (stored && stored.kind !== kind) throw new ServiceError('not_found')
       const row: DocumentRow = {
         id: id ?? newId(prefixOf(kind), at),
         kind,
