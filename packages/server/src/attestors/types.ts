@@ -50,8 +50,14 @@ export interface Preset {
   /** Accepted `typ` values of the proof, normalised; undefined in the list means that typ may be absent. */
   readonly proofTypes: readonly (string | undefined)[]
   readonly claims: Readonly<Record<string, ClaimDefinition>>
+  /** Families of claims by the prefix of their name, e.g. `repo_property_`. Look claims up with `findClaimDefinition`, which knows them. */
+  readonly claimPrefixes?: Readonly<Record<string, ClaimDefinition>>
+  /** Every further top-level scalar or string array is a claim, typed by its JSON type (preset `oidc`: nothing is known of the platform). */
+  readonly openClaims?: boolean
   /** At least one of these must be pinned by `require` on a shared issuer. */
   readonly tenantClaims: readonly string[]
+  /** A tenant claim must be pinned on every issuer, shared or not. */
+  readonly tenantAlways?: boolean
   /** The claims that make the workload's URI, immutable ids first, in order. All must be present. */
   readonly identityClaims: readonly string[]
   readonly freshness: Freshness
@@ -83,6 +89,8 @@ export interface TrustProvider {
   readonly maxTtlSeconds: number | undefined
   /** Origins whose address may be private or loopback, for on-premises issuers; exact. */
   readonly allowPrivateNetwork: boolean
+  /** Emulated issuers of the quickstart: plain http to loopback. The service refuses to listen beyond loopback while one is registered. */
+  readonly allowLoopbackHttp?: boolean
   readonly caFile: string | undefined
 }
 
@@ -92,6 +100,8 @@ export interface Attestation {
   readonly subject: string
   /** The preset's claims by their policy names, typed; absent claims are absent. */
   readonly claims: Readonly<Record<string, ClaimValue>>
+  /** Claims that the preset knows and that came with another type: left out of `claims`, and never to be taken for absent. */
+  readonly mistypedClaims?: readonly string[]
   /** The whole verified claims object, for the prunable claims table. */
   readonly tokenClaims: JsonObject
   /** `countersign://ISSUER_HOST/workload/PROVIDER_ID/...`: the `sub` of issued tokens. */
