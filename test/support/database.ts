@@ -1,19 +1,24 @@
 /**
  * Fresh, real databases for tests: in a temporary directory, or, with COUNTERSIGN_TEST_POSTGRES set to a superuser's URL,
- * on that PostgreSQL server. Everything is removed when the test ends.
+ * on that PostgreSQL server with separate migrating and serving roles. Everything is removed when the test ends.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { after } from 'node:test'
 import { type Now, systemNow } from '../../packages/server/src/lib/index.ts'
 import { MIGRATIONS, type Tables } from '../../packages/server/src/schema/index.ts'
 import { type Database, type DatabaseTarget, openDatabase } from '../../packages/server/src/storage/index.ts'
+import { createPostgresDatabase } from './postgres-database.ts'
 
 /** The part of node:test's context that cleaning up needs. */
 export interface TestScope {
   after(work: () => Promise<void> | void): void
 }
+
+/** The engine that tests run on. */
+export const TEST_ENGINE: 'embedded' | 'postgres' = process.env['COUNTERSIGN_TEST_POSTGRES'] ? 'postgres' : 'embedded'
 
 const fileScope: TestScope = { after: (work) => after(work) }
 
@@ -22,7 +27,12 @@ interface TestTarget {
   remove(): Promise<void> | void
 }
 
-function makeDirectory(): TestTarget {
+async function makeTarget(empty: boolean): Promise<TestTarget> {
+  const superuserUrl = process.env['COUNTERSIGN_TEST_POSTGRES']
+  if (superuserUrl) {
+    const { url, migrateUrl, remove } = await createPostgresDatabase(superuserUrl, { empty })
+    return { target: { postgres: { url, migrateUrl } }, remove }
+  }
   const directory = mkdtempSync(join(tmpdir(), 'countersign-test-'))
   return {
     target: { embedded: { directory: join(directory, 'data') } },
@@ -30,9 +40,15 @@ function makeDirectory(): TestTarget {
   }
 }
 
-/** Where a fresh database will be; for tests that open it themselves, e.g. twice, or in another process. */
-export async function createTestTarget(scope: TestScope = fileScope): Promise<DatabaseTarget> {
-  const { target, remove } = makeDirectory()
+/**
+ * Where a fresh database will be; for tests that open it themselves: twice, in another process, or with a schema of their
+ * own (`empty`). On PostgreSQL one that is not empty makes and drops partitions at any date, so that tests own the clock.
+ */
+export async function createTestTarget(
+  scope: TestScope = fileScope,
+  { empty = false }: { readonly empty?: boolean } = {},
+): Promise<DatabaseTarget> {
+  const { target, remove } = await makeTarget(empty)
   scope.after(remove)
   return target
 }
@@ -42,8 +58,10 @@ export async function openTestDatabase(
   scope: TestScope = fileScope,
   { now = systemNow }: { readonly now?: Now } = {},
 ): Promise<Database<Tables>> {
-  const { target, remove } = makeDirectory()
-  const database = await openDatabase<Tables>({ migrations: MIGRATIONS, target, now })
+  const { target, remove } = await makeTarget(false)
+  // The template has the schema already; opening as the serving role alone is faster, and what production does.
+  const serving = 'postgres' in target ? { postgres: { url: target.postgres.url } } : target
+  const database = await openDatabase<Tables>({ migrations: MIGRATIONS, target: serving, now })
   scope.after(async () => {
     await database.close()
     await remove()

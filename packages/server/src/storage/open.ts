@@ -1,9 +1,10 @@
-import { ServiceError } from '../errors.ts'
 import type { Now } from '../lib/index.ts'
 import { createDatabase } from './database.ts'
 import { migrateEmbeddedDirectory, openEmbedded } from './embedded/open.ts'
 import type { StorageLogger } from './engine.ts'
 import type { MigrationResult } from './migrations.ts'
+import { migratePostgres } from './postgres/migrate.ts'
+import { openPostgres } from './postgres/open.ts'
 import type { Database, Migration, StorageTables } from './types.ts'
 
 /** How to reach a PostgreSQL database. */
@@ -36,8 +37,10 @@ export interface OpenOptions {
  */
 export async function openDatabase<T extends StorageTables>(options: OpenOptions): Promise<Database<T>> {
   const { target, migrations, now, logger } = options
-  if (!('embedded' in target)) throw new ServiceError('config_invalid', { detail: 'this build has no PostgreSQL' })
-  const engine = await openEmbedded({ directory: target.embedded.directory, migrations, now })
+  const engine =
+    'embedded' in target
+      ? await openEmbedded({ directory: target.embedded.directory, migrations, now })
+      : await openPostgres({ ...target.postgres, migrations, now, logger })
   try {
     return await createDatabase<T>({ engine, now, logger })
   } catch (error) {
@@ -52,7 +55,7 @@ export async function openDatabase<T extends StorageTables>(options: OpenOptions
  * @throws ServiceError as {@link openDatabase}.
  */
 export async function migrateDatabase(options: OpenOptions): Promise<MigrationResult> {
-  const { target, migrations, now } = options
+  const { target, migrations, now, logger } = options
   if ('embedded' in target) return migrateEmbeddedDirectory({ directory: target.embedded.directory, migrations, now })
-  throw new ServiceError('config_invalid', { detail: 'this build has no PostgreSQL' })
+  return migratePostgres({ ...target.postgres, migrations, now, logger })
 }

@@ -1,0 +1,202 @@
+import { PostgresAdapter, PostgresQueryCompiler, sql } from 'kysely'
+import type pg from 'pg'
+import { ServiceError } from '../../errors.ts'
+import { RolledBack } from '../dialect.ts'
+import type { BatchWrite, Engine, Session, StatementResult } from '../engine.ts'
+import { getPartitioned } from '../migrations.ts'
+import type { BatchPlan } from '../types.ts'
+import type { StorableValue } from '../values.ts'
+import { createBatchWriter } from './batch.ts'
+import { createPool } from './connect.ts'
+import { isRetryablePostgres, isStatementFaultPostgres, translatePostgres } from './errors.ts'
+import { LOCKS, REVISION_CHANNEL } from './locks.ts'
+import { assertCurrent, type MigratePostgresDependencies, migratePostgres } from './migrate.ts'
+import { openSession } from './session.ts'
+
+const POOL_SIZE = 10
+const BATCH_POOL_SIZE = 2
+const STREAM_IDLE_LIMIT = '10min'
+
+function toResult({ rows, rowCount }: pg.QueryResult): StatementResult {
+  return { rows, changes: rowCount ?? 0 }
+}
+
+/** One connection of the pool. A connection whose transaction could not be ended is thrown away. */
+async function acquire(pool: pg.Pool): Promise<Session> {
+  const client = await pool.connect()
+  let broken = false
+  return {
+    query: async (text, parameters) => toResult(await client.query(text, [...parameters])),
+    begin: async () => void (await client.query('BEGIN')),
+    commit: async () => {
+      const { command } = await client.query('COMMIT')
+      // PostgreSQL answers COMMIT with ROLLBACK when a statement of the transaction had failed.
+      if (command === 'ROLLBACK') throw new RolledBack('a statement of the transaction had failed')
+    },
+    rollback: async () => {
+      try {
+        await client.query('ROLLBACK')
+      } catch (error) {
+        broken = true
+        throw error
+      }
+    },
+    release: () => client.release(broken),
+  }
+}
+
+async function* streamRows(
+  pool: pg.Pool,
+  text: string,
+  parameters: readonly StorableValue[],
+  chunkSize: number,
+): AsyncIterableIterator<StatementResult['rows']> {
+  const client = await pool.connect()
+  let finished = false
+  try {
+    await client.query('BEGIN READ ONLY')
+    await client.query(`SET LOCAL idle_in_transaction_session_timeout = '${STREAM_IDLE_LIMIT}'`)
+    await client.query(`DECLARE streamed NO SCROLL CURSOR FOR ${text}`, [...parameters])
+    for (;;) {
+      const { rows } = await client.query(`FETCH ${Math.max(1, Math.trunc(chunkSize))} FROM streamed`)
+      if (rows.length === 0) break
+      yield rows
+    }
+    await client.query('COMMIT')
+    finished = true
+  } finally {
+    // A reader that leaves early leaves a transaction open: the connection goes with it.
+    client.release(!finished)
+  }
+}
+
+/** Refuses a server that acknowledges a commit before it is on a disk, or that cannot write. */
+async function assertDurable(client: pg.ClientBase, dependencies: MigratePostgresDependencies): Promise<void> {
+  const { rows } = await client.query<{ commit: string; fsync: string; standby: boolean }>(
+    "SELECT current_setting('synchronous_commit') AS commit, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby",
+  )
+  const settings = rows[0]
+  if (settings?.standby)
+    throw new ServiceError('store_unavailable', { internal: 'the database is a read-only standby' })
+  if (settings?.commit === 'off') {
+    throw new ServiceError('config_invalid', {
+      detail: 'the database loses acknowledged commits (synchronous_commit is off); set it to on for the serving role',
+    })
+  }
+  if (settings?.fsync === 'off') {
+    dependencies.logger?.warn({}, 'the database server runs with fsync off: a power cut loses acknowledged commits')
+  }
+}
+
+/**
+ * PostgreSQL: a pool for reads and transactions, connections of its own for batches, one that keeps its session.
+ * @throws ServiceError `store_unavailable`, `schema_newer`, `schema_older`, `config_invalid`.
+ */
+export async function openPostgres(dependencies: MigratePostgresDependencies): Promise<Engine> {
+  const { url, direct, migrateUrl, migrations, now, logger } = dependencies
+  if (migrateUrl !== undefined) await migratePostgres(dependencies)
+  const settings = { url, pooled: direct !== undefined }
+  const pool = createPool(settings, POOL_SIZE, logger)
+  const batchPool = createPool(settings, BATCH_POOL_SIZE, logger)
+  try {
+    const client = await pool.connect()
+    try {
+      await assertCurrent(client, migrations)
+      await assertDurable(client, dependencies)
+    } finally {
+      client.release()
+    }
+  } catch (error) {
+    await pool.end()
+    await batchPool.end()
+    throw translatePostgres(error)
+  }
+  const session = openSession({ url: direct ?? url, logger })
+  const known = new Map<string, Set<number>>()
+  let plans = 0
+
+  async function ensure(table: string, value: number): Promise<void> {
+    const { spanMs } = getPartitioned(migrations, table)
+    const made = known.get(table) ?? new Set<number>()
+    known.set(table, made)
+    const range = Math.floor(value / spanMs)
+    if (made.has(range)) return
+    await pool.query(`SELECT storage_ensure_${table}($1)`, [value])
+    made.add(range)
+  }
+
+  /** Which columns of a plan decide a partition: position of the table (0 is the guard) and of the column in it. */
+  function partitionColumns(plan: BatchPlan) {
+    const partitioned = migrations.flatMap((migration) => migration.partitioned ?? [])
+    return [plan.guard, ...Object.values(plan.dependents)].flatMap(({ table, columns }, position) => {
+      const found = partitioned.find((entry) => entry.table === table)
+      return found ? [{ position, table, column: Object.keys(columns).indexOf(found.column) }] : []
+    })
+  }
+
+  async function ensureFor(
+    entries: readonly BatchWrite[],
+    columns: ReturnType<typeof partitionColumns>,
+  ): Promise<void> {
+    for (const { position, table, column } of columns) {
+      for (const { guard, rows } of entries) {
+        const written = position === 0 ? (guard === null ? [] : [guard]) : (rows[position - 1] ?? [])
+        for (const row of written) {
+          const value = row[column]
+          if (typeof value !== 'number') continue
+          try {
+            await ensure(table, value)
+          } catch (error) {
+            // A range that may not be made: the row itself will be refused, and only its own entry fails.
+            if (!isStatementFaultPostgres(error)) throw error
+          }
+        }
+      }
+    }
+  }
+
+  return {
+    compiler: () => new PostgresQueryCompiler(),
+    adapter: () => new PostgresAdapter(),
+    readSession: () => acquire(pool),
+    writeSession: () => acquire(pool),
+    stream: (text, parameters, chunkSize) => streamRows(pool, text, parameters, chunkSize),
+    translate: translatePostgres,
+    isRetryable: isRetryablePostgres,
+    isStatementFault: isStatementFaultPostgres,
+    prepareBatch: (plan) => {
+      plans += 1
+      const write = createBatchWriter(batchPool, plan, settings.pooled ? undefined : `batch_${plans}`)
+      const columns = partitionColumns(plan)
+      return async (entries) => {
+        await ensureFor(entries, columns)
+        return write(entries)
+      }
+    },
+    lockRevisions: async (tx) => void (await sql.raw(`SELECT pg_advisory_xact_lock(${LOCKS.revisions})`).execute(tx)),
+    notifyRevision: async (tx, revision) =>
+      void (await sql.raw(`NOTIFY ${REVISION_CHANNEL}, '${Math.trunc(revision)}'`).execute(tx)),
+    onRevision: session.onRevision,
+    shareLock: 'for share',
+    tryLead: session.tryLead,
+    ensurePartitions: async (table, upToValue) => {
+      const { spanMs } = getPartitioned(migrations, table)
+      // The furthest first: where it may not be made, none is.
+      for (let value = upToValue; value >= Math.min(upToValue, now().getTime()); value -= spanMs)
+        await ensure(table, value)
+    },
+    dropBefore: async (table, beforeValue) => {
+      getPartitioned(migrations, table)
+      known.delete(table)
+      const { rows } = await pool.query<{ dropped: number }>(`SELECT storage_drop_${table}($1) AS dropped`, [
+        beforeValue,
+      ])
+      return rows[0]?.dropped ?? 0
+    },
+    ping: async () => void (await pool.query('SELECT 1')),
+    close: async () => {
+      await session.close()
+      await Promise.all([pool.end(), batchPool.end()])
+    },
+  }
+}
