@@ -1,1 +1,12 @@
+/**
+ * Trust policies: which proofs may get which grant. One path: a stored document -> `compileTrustPolicy` (names and types resolved)
+ * -> `compilePolicies` (indexed) -> `decide` (pure, default deny). Around it, all pure as well: `lintTrustPolicy` when one is saved,
+ * `runPolicyTests` for its `tests`, `comparePolicies` for what a change widens, `explainPolicies` for why one did not match,
+ * `generatePolicy` for one that would. A new operator is a case in `operators.ts`, `schema.ts`, `implication.ts` and, if claims can
+ * be looked up by it, `access-keys.ts`.
+ */
+export { compileTrustPolicy, DEFAULT_TTL_SECONDS, type PolicyCompilation, type PolicyReferences } from './compile.ts'
+export { compilePolicies } from './compile-policies.ts'
+export { MAX_TTL_SECONDS } from './grant.ts'
+export { type PolicyTest, policyTests, type TrustPolicySpec, trustPolicyKind, trustPolicySpec } from './schema.ts'
 export type * from './types.ts'

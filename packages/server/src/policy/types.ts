@@ -1,18 +1,25 @@
-import type { Attestation, ClaimValue } from '../attestors/index.ts'
+import type { Attestation, ClaimDefinition, ClaimValue, Danger } from '../attestors/index.ts'
 import type { Service } from '../inventory/index.ts'
 
+/** The claim that a condition tests, with what the provider's preset knows of it. */
+export interface ConditionClaim {
+  readonly claim: string
+  /** The preset's type of the claim; absent when the preset does not define the claim. */
+  readonly claimType?: ClaimDefinition['type']
+  /** The platform compares this claim without regard to ASCII case (T34). */
+  readonly foldCase?: boolean
+}
+
 /** One typed test of one claim. Segment-aware globs: `*` never crosses `/` or `:`. */
-export type Condition =
-  | { readonly claim: string; readonly operator: 'eq'; readonly value: string | number | boolean }
-  | {
-      readonly claim: string
-      readonly operator: 'in' | 'notIn'
-      readonly values: readonly (string | number | boolean)[]
-    }
-  | { readonly claim: string; readonly operator: 'glob'; readonly pattern: string }
-  | { readonly claim: string; readonly operator: 'exists'; readonly value: boolean }
-  | { readonly claim: string; readonly operator: 'lt' | 'gt'; readonly value: number }
-  | { readonly claim: string; readonly operator: 'cidr'; readonly ranges: readonly string[] }
+export type Condition = ConditionClaim &
+  (
+    | { readonly operator: 'eq'; readonly value: string | number | boolean }
+    | { readonly operator: 'in' | 'notIn'; readonly values: readonly (string | number | boolean)[] }
+    | { readonly operator: 'glob'; readonly pattern: string }
+    | { readonly operator: 'exists'; readonly value: boolean }
+    | { readonly operator: 'lt' | 'gt'; readonly value: number }
+    | { readonly operator: 'cidr'; readonly ranges: readonly string[] }
+  )
 
 /** When a policy applies: days and hours in a named time zone. */
 export interface TimeWindow {
@@ -33,7 +40,7 @@ export interface TrustPolicy {
   readonly environment: string
   readonly crossEnvironment: boolean
   readonly providerId: string
-  /** In file order. Every one must hold. */
+  /** In file order. Every one must hold. Never empty: a policy without conditions does not compile. */
   readonly conditions: readonly Condition[]
   readonly grant: { readonly service: Service; readonly scopes: readonly string[]; readonly ttlSeconds: number }
   readonly limits: {
@@ -45,6 +52,8 @@ export interface TrustPolicy {
     readonly timeWindow?: TimeWindow
   }
   readonly expiresAt: Date | undefined
+  /** The preset's dangers, for comparing policies; absent means unknown, and then every named value counts as one. */
+  readonly dangers?: readonly Danger[]
 }
 
 /** What the caller asks for, parsed. */
