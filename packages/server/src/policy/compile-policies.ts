@@ -37,27 +37,49 @@ function groupBy<Key, Item>(items: Iterable<Item>, keyOf: (item: Item) => Key): 
   return groups
 }
 
+interface Group {
+  readonly policies: readonly TrustPolicy[]
+  readonly source: PolicySource
+}
+
+type Groups = ReadonlyMap<string, ReadonlyMap<string, Group>>
+
+// What an earlier result was made of, so that a change of one policy does not index all the others again.
+const groupsOf = new WeakMap<CompiledPolicies, Groups>()
+
+function sameMembers(left: readonly TrustPolicy[], right: readonly TrustPolicy[]): boolean {
+  if (left.length !== right.length) return false
+  const members = new Set(left)
+  return right.every((policy) => members.has(policy))
+}
+
 /**
  * Compiles policies into an index by provider, service and the most selective condition of each. Disabled policies are left out;
- * expired ones stay, so that a denial can say that the policy has expired. Their order makes no difference.
+ * expired ones stay, so that a denial can say that the policy has expired. Their order makes no difference. What `previous` has
+ * indexed of the very same policies is used again.
  */
-export function compilePolicies(policies: readonly TrustPolicy[]): CompiledPolicies {
+export function compilePolicies(policies: readonly TrustPolicy[], previous?: CompiledPolicies): CompiledPolicies {
   const enabled = policies.filter((policy) => policy.enabled)
-  const sources = new Map<string, Map<string, PolicySource>>()
+  const before = previous && groupsOf.get(previous)
+  const groups = new Map<string, Map<string, Group>>()
   for (const [providerId, ofProvider] of groupBy(enabled, (policy) => policy.providerId)) {
-    const byService = groupBy(ofProvider, (policy) => policy.grant.service.id)
-    sources.set(
-      providerId,
-      new Map([...byService].map(([serviceId, group]) => [serviceId, createSource(group)] as const)),
-    )
+    const byService = new Map<string, Group>()
+    for (const [serviceId, members] of groupBy(ofProvider, (policy) => policy.grant.service.id)) {
+      const known = before?.get(providerId)?.get(serviceId)
+      const group = known && sameMembers(known.policies, members) ? known : undefined
+      byService.set(serviceId, group ?? { policies: members, source: createSource(members) })
+    }
+    groups.set(providerId, byService)
   }
-  return {
+  const compiled: CompiledPolicies = {
     size: enabled.length,
     decide(input) {
       const { provider } = input.attestation
       const { service } = input.request
-      const source = service?.enabled && provider.enabled ? sources.get(provider.id)?.get(service.id) : undefined
-      return source ? decideAmong(source, input) : denyWithoutPolicies(service)
+      const group = service?.enabled && provider.enabled ? groups.get(provider.id)?.get(service.id) : undefined
+      return group ? decideAmong(group.source, input) : denyWithoutPolicies(service)
     },
   }
+  groupsOf.set(compiled, groups)
+  return compiled
 }

@@ -9,4 +9,6 @@ export { compileTrustPolicy, DEFAULT_TTL_SECONDS, type PolicyCompilation, type P
 export { compilePolicies } from './compile-policies.ts'
 export { MAX_TTL_SECONDS } from './grant.ts'
 export { type PolicyTest, policyTests, type TrustPolicySpec, trustPolicyKind, trustPolicySpec } from './schema.ts'
+export { buildSnapshot, type SnapshotInput } from './snapshot.ts'
+export { createSnapshotSource, type SnapshotSource, type SnapshotSourceDeps } from './snapshot-source.ts'
 export type * from './types.ts'

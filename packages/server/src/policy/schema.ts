@@ -1,24 +1,9 @@
 import { z } from 'zod'
 import { parseDurationMs } from '../lib/index.ts'
-import { nearestName, type ResourceKind } from '../resources/index.ts'
+import type { ResourceKind } from '../resources/index.ts'
 import { parseCidr } from './cidr.ts'
 import { MAX_GLOB_LENGTH, parseGlob } from './glob.ts'
 import { DAYS, isTimeZone, parseMinuteOfDay } from './time-window.ts'
-
-/** An object of exactly these members; an unknown one is refused with the known name that is nearest to it. */
-function exactly<Shape extends z.ZodRawShape>(shape: Shape) {
-  const known = Object.keys(shape)
-  return z.strictObject(shape, {
-    error: (issue) => {
-      if (issue.code !== 'unrecognized_keys') return undefined
-      const names = (issue.keys as string[]).map((key) => {
-        const near = nearestName(key, known)
-        return near === undefined ? `'${key}'` : `'${key}' (did you mean '${near}'?)`
-      })
-      return `unknown member ${names.join(', ')}; known: ${known.join(', ')}`
-    },
-  })
-}
 
 const text = z.string().min(1).max(MAX_GLOB_LENGTH)
 const scalar = z.union([text, z.number(), z.boolean()])
@@ -58,16 +43,18 @@ const minuteOfDay = z
   .string()
   .refine((value) => parseMinuteOfDay(value) !== undefined, 'not a time of day such as 08:00 (24:00 ends a day)')
 
-const operators = exactly({
-  eq: scalar.optional(),
-  in: scalars.optional(),
-  notIn: scalars.optional(),
-  glob: glob.optional(),
-  exists: z.boolean().optional(),
-  lt: z.number().optional(),
-  gt: z.number().optional(),
-  cidr: cidrs.optional(),
-}).refine((value) => Object.keys(value).length > 0, 'names no operator')
+const operators = z
+  .strictObject({
+    eq: scalar.optional(),
+    in: scalars.optional(),
+    notIn: scalars.optional(),
+    glob: glob.optional(),
+    exists: z.boolean().optional(),
+    lt: z.number().optional(),
+    gt: z.number().optional(),
+    cidr: cidrs.optional(),
+  })
+  .refine((value) => Object.keys(value).length > 0, 'names no operator')
 
 // A claim's name is bounded ASCII. `__proto__` is no name: zod would drop the condition silently, see `compile.ts`.
 const claimName = z.string().regex(/^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$/, 'not a claim name')
@@ -77,15 +64,17 @@ const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'not a scope
 const resourceName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'not a resource name')
 const distinct = (values: readonly unknown[]) => new Set(values).size === values.length
 
-const timeWindow = exactly({
-  days: z.array(z.enum(DAYS)).min(1).refine(distinct, 'a day is named twice'),
-  from: minuteOfDay,
-  to: minuteOfDay,
-  timeZone: z.string().refine(isTimeZone, 'not an IANA time zone such as Europe/Vienna or UTC'),
-}).refine(
-  ({ from, to }) => (parseMinuteOfDay(from) ?? 0) < (parseMinuteOfDay(to) ?? 0),
-  '`from` must be before `to`; a window over midnight is two policies',
-)
+const timeWindow = z
+  .strictObject({
+    days: z.array(z.enum(DAYS)).min(1).refine(distinct, 'a day is named twice'),
+    from: minuteOfDay,
+    to: minuteOfDay,
+    timeZone: z.string().refine(isTimeZone, 'not an IANA time zone such as Europe/Vienna or UTC'),
+  })
+  .refine(
+    ({ from, to }) => (parseMinuteOfDay(from) ?? 0) < (parseMinuteOfDay(to) ?? 0),
+    '`from` must be before `to`; a window over midnight is two policies',
+  )
 
 const instant = z
   .string()
@@ -106,23 +95,25 @@ export function parseExpiry(value: string): Date | undefined {
 }
 
 /** The strict shape of a policy's `spec` (design section 6): plain JSON in, the same plain JSON out. */
-export const trustPolicySpec = exactly({
+export const trustPolicySpec = z.strictObject({
   provider: resourceName,
   match: z
     .record(claimName, z.union([scalar, operators]))
     .refine((match) => Object.keys(match).length <= 64, 'more than 64 claims'),
-  grant: exactly({
+  grant: z.strictObject({
     service: resourceName,
     scopes: z.array(scope).min(1).max(128).refine(distinct, 'a scope is named twice'),
     ttl: duration('1h').optional(),
   }),
-  limits: exactly({
-    maxProofAge: duration('24h').optional(),
-    maxUses: z.number().int().min(1).max(1000).optional(),
-    usesPerMinute: z.number().int().min(1).max(6000).optional(),
-    sourceAddresses: cidrs.optional(),
-    timeWindow: timeWindow.optional(),
-  }).optional(),
+  limits: z
+    .strictObject({
+      maxProofAge: duration('24h').optional(),
+      maxUses: z.number().int().min(1).max(1000).optional(),
+      usesPerMinute: z.number().int().min(1).max(6000).optional(),
+      sourceAddresses: cidrs.optional(),
+      timeWindow: timeWindow.optional(),
+    })
+    .optional(),
   expires: instant.optional(),
   mode: z.enum(['enforce', 'shadow']),
   crossEnvironment: z.boolean().optional(),
@@ -133,15 +124,15 @@ export type TrustPolicySpec = z.infer<typeof trustPolicySpec>
 
 const claimInput = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])
 const claims = z.record(claimName, claimInput)
-const request = exactly({ scopes: z.array(scope).min(1).optional(), ttl: duration('1h').optional() }).optional()
+const request = z.strictObject({ scopes: z.array(scope).min(1).optional(), ttl: duration('1h').optional() }).optional()
 
 /** The strict shape of a policy's `tests`. A change to null takes the claim away. */
 export const policyTests = z
   .array(
     z.union([
-      exactly({ allow: claims, request }),
-      exactly({
-        deny: z.union([exactly({ change: z.record(claimName, z.union([claimInput, z.null()])) }), claims]),
+      z.strictObject({ allow: claims, request }),
+      z.strictObject({
+        deny: z.union([z.strictObject({ change: z.record(claimName, z.union([claimInput, z.null()])) }), claims]),
         request,
       }),
     ]),

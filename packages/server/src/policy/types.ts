@@ -1,5 +1,6 @@
-import type { Attestation, ClaimDefinition, ClaimValue, Danger } from '../attestors/index.ts'
+import type { Attestation, ClaimDefinition, ClaimValue, Danger, TrustProvider } from '../attestors/index.ts'
 import type { Service } from '../inventory/index.ts'
+import type { KindName, Problem } from '../resources/index.ts'
 
 /** The claim that a condition tests, with what the provider's preset knows of it. */
 export interface ConditionClaim {
@@ -120,4 +121,27 @@ export interface CompiledPolicies {
   /** Pure: the same input gives the same decision; no I/O, no clock but `now`. */
   decide(input: { attestation: Attestation; request: GrantRequest; now: Date }): Decision
   readonly size: number
+}
+
+/** A stored document that does not compile: it takes no part in any decision until it is corrected. */
+export interface SnapshotFault {
+  readonly resourceId: string
+  readonly kind: KindName
+  readonly name: string
+  readonly problems: readonly Problem[]
+}
+
+/** Everything that decisions are made on, as of one revision. Immutable; unchanged parts are shared with the snapshot before. */
+export interface PolicySnapshot {
+  /** Every change up to this revision is contained; a later one may be. */
+  readonly revision: number
+  readonly providers: readonly TrustProvider[]
+  readonly services: {
+    readonly byAudience: ReadonlyMap<string, Service>
+    readonly byName: ReadonlyMap<string, Service>
+  }
+  readonly policies: CompiledPolicies
+  /** Enabled and disabled policies, for explanations and comparisons. */
+  readonly policiesById: ReadonlyMap<string, TrustPolicy>
+  readonly faults: readonly SnapshotFault[]
 }
