@@ -1,0 +1,47 @@
+import { parseOwner, type Resource } from '../resources/index.ts'
+import type { DocumentProblem, Draft } from './draft.ts'
+import { labelOfResource } from './state.ts'
+
+/** What a resource refers to by name, as labels. */
+export function referencesOf({ document }: Resource): readonly string[] {
+  const labels: string[] = []
+  const owner = document.metadata.owner === undefined ? undefined : parseOwner(document.metadata.owner)
+  if (owner) labels.push(`${owner.kind}/${owner.name}`)
+  if (document.kind === 'TrustPolicy') {
+    const { provider, grant } = document.spec as { provider: string; grant: { service: string } }
+    labels.push(`TrustProvider/${provider}`, `Service/${grant.service}`)
+  }
+  if (document.kind === 'Team') {
+    const { members } = document.spec as { members: readonly string[] }
+    labels.push(...members.map((name) => `Person/${name}`))
+  }
+  return labels
+}
+
+/** Deletions of what something in the resulting state still refers to, naming the referrers. */
+export function findReferenceProblems(
+  drafts: readonly Draft[],
+  { resources }: { readonly resources: ReadonlyMap<string, Resource> },
+): readonly DocumentProblem[] {
+  const deleted = new Map<string, string[]>()
+  for (const { before, after } of drafts) if (before && !after) deleted.set(labelOfResource(before), [])
+  if (deleted.size === 0) return []
+  for (const resource of resources.values()) {
+    for (const label of new Set(referencesOf(resource))) deleted.get(label)?.push(labelOfResource(resource))
+  }
+  return [...deleted].flatMap(([document, referrers]): DocumentProblem[] => {
+    if (referrers.length === 0) return []
+    const shown = referrers.sort().slice(0, 10)
+    const more = referrers.length > shown.length ? ` and ${referrers.length - shown.length} more` : ''
+    return [
+      {
+        severity: 'error',
+        code: 'referenced',
+        pointer: '',
+        detail: `it is referred to by ${shown.join(', ')}${more}`,
+        fix: 'change or delete these first, or in the same set',
+        document,
+      },
+    ]
+  })
+}
