@@ -64,9 +64,20 @@ function describeCause(cause: unknown, depth = 0): Readonly<Record<string, unkno
   return {
     name: /^[A-Za-z]{1,64}$/.test(cause.name) ? cause.name : 'Error',
     ...(typeof code === 'string' && /^[A-Z0-9_]{1,64}$/i.test(code) ? { code } : {}),
-    frames: (cause.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line)),
+    frames: framesOf(cause),
     ...(cause.cause === undefined ? {} : { cause: describeCause(cause.cause, depth + 1) }),
   }
+}
+
+// The stack begins with the message, which may itself have lines that look like frames.
+function framesOf(error: Error): readonly string[] {
+  const stack = error.stack ?? ''
+  const start = stack.indexOf(error.message) + error.message.length
+  return stack
+    .slice(start)
+    .split('\n')
+    .filter((line) => /^ {4}at [^\n]{1,400}:\d+:\d+\)?$/.test(line))
+    .map((line) => line.trim())
 }
 
 function retryAfter(code: ErrorCode): Readonly<Record<string, string>> {

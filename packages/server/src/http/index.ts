@@ -4,6 +4,21 @@
  * Path of a request: listener, app (id, host, headers, errors), route. Add an endpoint by adding a route to its folder's list.
  */
 
+export {
+  API_OPERATIONS,
+  type ApiDependencies,
+  createApiRoutes,
+  type GeneratedPolicy,
+  type IdempotencyKeys,
+  openApiDocument,
+  type PolicyTestCase,
+  type ProofInspection,
+  type RepeatableAnswer,
+  type SeenWorkload,
+  type ServerStatus,
+  type SigningKeyRecord,
+  type WorkloadRegistry,
+} from './api/index.ts'
 export { type AppDeps, createApp, type HttpApp } from './app.ts'
 export { hasMediaType, MAX_BODY_BYTES, readBody } from './body.ts'
 export {
@@ -23,6 +38,7 @@ export {
   problemResponse,
   toServiceError,
 } from './errors.ts'
+export { createHealthRoutes, type ReadinessCheck } from './health.ts'
 export { MAX_JSON_DEPTH, parseStrictJson } from './json.ts'
 export {
   DEFAULT_LIMITS,

@@ -5,6 +5,7 @@
  */
 import type { HttpRoute } from '../context.ts'
 import type { ApiDependencies } from './dependencies.ts'
+import { describeOperations } from './openapi.ts'
 import { API_OPERATIONS } from './routes.ts'
 import { serveOperations } from './serve.ts'
 
@@ -13,8 +14,12 @@ export function createApiRoutes(deps: ApiDependencies): readonly HttpRoute[] {
   return serveOperations(API_OPERATIONS, deps)
 }
 
+/** The OpenAPI 3.1 document of the management API, as `/v1/openapi.json` serves it and the documentation prints it. */
+export function openApiDocument(): Readonly<Record<string, unknown>> {
+  return describeOperations(API_OPERATIONS)
+}
+
 export type * from './dependencies.ts'
 export { RESOURCE_NOUNS, type ResourceNoun } from './documents/index.ts'
-export { openApiDocument } from './openapi.ts'
 export type { DocumentedReply, Operation } from './operation.ts'
 export { API_OPERATIONS } from './routes.ts'

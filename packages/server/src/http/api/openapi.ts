@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../../errors.ts'
 import type { Operation } from './operation.ts'
-import { API_OPERATIONS } from './routes.ts'
 import { problem } from './schemas.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -10,13 +9,13 @@ const COMMON_ERRORS: readonly ErrorCode[] = ['store_unavailable', 'internal_erro
 const COMPONENT_PREFIX = '#/components/schemas/'
 
 /**
- * The OpenAPI 3.1 description of the management API, made from the route table alone, so that it cannot disagree with what is
- * enforced. Equal on every call; holds nothing of the installation.
+ * The OpenAPI 3.1 description of operations, made from the route table alone, so that it cannot disagree with what is enforced.
+ * Equal on every call; holds nothing of the installation.
  */
-export function openApiDocument(): Json {
+export function describeOperations(operations: readonly Operation[]): Json {
   const components: Record<string, unknown> = {}
   const paths: Record<string, Record<string, unknown>> = {}
-  for (const operation of API_OPERATIONS) {
+  for (const operation of operations) {
     const path = paths[operation.path] ?? {}
     paths[operation.path] = path
     path[operation.method.toLowerCase()] = describe(operation, components)

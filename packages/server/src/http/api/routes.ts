@@ -4,7 +4,7 @@ import { documentOperations } from './documents/index.ts'
 import { eventOperations } from './events/index.ts'
 import { inspect } from './inspect/inspect.ts'
 import type { Operation } from './operation.ts'
-import { selfOperations } from './self/index.ts'
+import { openApi, selfOperations } from './self/index.ts'
 import { listSigningKeys } from './signing-keys/list.ts'
 import { trustPolicyOperations } from './trust-policies/index.ts'
 import { workloadOperations } from './workloads/index.ts'
@@ -23,4 +23,5 @@ export const API_OPERATIONS: readonly Operation[] = [
   inspect,
   listSigningKeys,
   ...selfOperations,
+  openApi(() => API_OPERATIONS),
 ]
