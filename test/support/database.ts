@@ -22,6 +22,22 @@ export const TEST_ENGINE: 'embedded' | 'postgres' = process.env['COUNTERSIGN_TES
 
 const fileScope: TestScope = { after: (work) => after(work) }
 
+const cleanups = new WeakMap<TestScope, (() => Promise<void> | void)[]>()
+
+/** Cleans up after a test in the reverse of the order of set-up; node:test's own hooks run in the order of set-up. */
+export function cleanUp(scope: TestScope, work: () => Promise<void> | void): void {
+  const known = cleanups.get(scope)
+  if (known) {
+    known.push(work)
+    return
+  }
+  const works = [work]
+  cleanups.set(scope, works)
+  scope.after(async () => {
+    for (let next = works.pop(); next; next = works.pop()) await next()
+  })
+}
+
 interface TestTarget {
   readonly target: DatabaseTarget
   remove(): Promise<void> | void
@@ -49,7 +65,7 @@ export async function createTestTarget(
   { empty = false }: { readonly empty?: boolean } = {},
 ): Promise<DatabaseTarget> {
   const { target, remove } = await makeTarget(empty)
-  scope.after(remove)
+  cleanUp(scope, remove)
   return target
 }
 
@@ -61,10 +77,8 @@ export async function openTestDatabase(
   const { target, remove } = await makeTarget(false)
   // The template has the schema already; opening as the serving role alone is faster, and what production does.
   const serving = 'postgres' in target ? { postgres: { url: target.postgres.url } } : target
+  cleanUp(scope, remove)
   const database = await openDatabase<Tables>({ migrations: MIGRATIONS, target: serving, now })
-  scope.after(async () => {
-    await database.close()
-    await remove()
-  })
+  cleanUp(scope, () => database.close())
   return database
 }

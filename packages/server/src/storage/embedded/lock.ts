@@ -41,7 +41,12 @@ export function lockDirectory(directory: string): () => void {
     })
   }
   const pidFile = join(directory, 'countersign.pid')
-  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 })
+  try {
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 })
+  } catch (error) {
+    lock.close()
+    throw new ServiceError('data_directory_unusable', { detail: `${pidFile} cannot be written`, cause: error })
+  }
   return () => {
     rmSync(pidFile, { force: true })
     lock.close()

@@ -35,23 +35,25 @@ export interface ConnectionSettings {
   readonly url: string
   /** Behind a transaction pooler neither session settings nor named statements survive. */
   readonly pooled: boolean
+  /** The longest that a statement may take; 0 for no limit. Default 15 seconds. */
+  readonly timeoutMs?: number
 }
 
 /** pg's settings for a connection. Limits are set for the session where it is ours, else on this side only. */
-export function clientConfig({ url, pooled }: ConnectionSettings): pg.ClientConfig {
+export function clientConfig({ url, pooled, timeoutMs = STATEMENT_TIMEOUT_MS }: ConnectionSettings): pg.ClientConfig {
+  const session = {
+    application_name: 'countersign',
+    statement_timeout: timeoutMs,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+  }
   return {
     connectionString: url,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS + 2000,
     keepAlive: true,
     types,
-    ...(pooled
-      ? {}
-      : {
-          application_name: 'countersign',
-          statement_timeout: STATEMENT_TIMEOUT_MS,
-          idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-        }),
+    // A little later than the server's own limit, for a server that no longer answers at all.
+    ...(timeoutMs === 0 ? {} : { query_timeout: timeoutMs + 2000 }),
+    ...(pooled ? {} : session),
   }
 }
 

@@ -78,13 +78,11 @@ async function migrateWith(
   if (!schema || !role) {
     throw new ServiceError('config_invalid', { detail: 'the migrating role sees no schema; check its search_path' })
   }
-  // Waits for another process that migrates; its limit is the session's statement timeout.
+  // Waits for another process that migrates, as long as that takes; an index on a large table takes its time.
   await client.query(`SELECT pg_advisory_lock(${LOCKS.migrate})`)
   const applied = await readApplied(client)
   for (const migration of pendingMigrations(migrations, applied)) {
     await client.query('BEGIN')
-    // An index on a large table takes its time.
-    await client.query("SET LOCAL statement_timeout = '1h'")
     for (const statement of statementsOf(migration, schema, now().getTime())) await client.query(statement)
     await client.query('COMMIT')
   }
@@ -103,7 +101,7 @@ export async function migratePostgres(dependencies: MigratePostgresDependencies)
       const { rows } = await client.query<{ role: string }>('SELECT current_user AS role')
       return rows[0]?.role ?? ''
     })
-    return await withClient({ url: dependencies.migrateUrl ?? serving, pooled: false }, (client) =>
+    return await withClient({ url: dependencies.migrateUrl ?? serving, pooled: false, timeoutMs: 0 }, (client) =>
       migrateWith(client, servingRole, dependencies),
     )
   } catch (error) {

@@ -112,17 +112,25 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
     throw translatePostgres(error)
   }
   const session = openSession({ url: direct ?? url, logger })
+  try {
+    await session.ready
+  } catch (error) {
+    await Promise.all([session.close(), pool.end(), batchPool.end()])
+    throw translatePostgres(error)
+  }
   const known = new Map<string, Set<number>>()
   let plans = 0
 
+  function isKnown(table: string, value: number): boolean {
+    return known.get(table)?.has(Math.floor(value / getPartitioned(migrations, table).spanMs)) === true
+  }
+
   async function ensure(table: string, value: number): Promise<void> {
     const { spanMs } = getPartitioned(migrations, table)
-    const made = known.get(table) ?? new Set<number>()
-    known.set(table, made)
-    const range = Math.floor(value / spanMs)
-    if (made.has(range)) return
+    if (isKnown(table, value)) return
     await pool.query(`SELECT storage_ensure_${table}($1)`, [value])
-    made.add(range)
+    const made = known.get(table) ?? new Set<number>()
+    known.set(table, made.add(Math.floor(value / spanMs)))
   }
 
   /** Which columns of a plan decide a partition: position of the table (0 is the guard) and of the column in it. */
@@ -143,7 +151,7 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
         const written = position === 0 ? (guard === null ? [] : [guard]) : (rows[position - 1] ?? [])
         for (const row of written) {
           const value = row[column]
-          if (typeof value !== 'number') continue
+          if (typeof value !== 'number' || isKnown(table, value)) continue
           try {
             await ensure(table, value)
           } catch (error) {
@@ -181,9 +189,9 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
     tryLead: session.tryLead,
     ensurePartitions: async (table, upToValue) => {
       const { spanMs } = getPartitioned(migrations, table)
+      const first = Math.floor(Math.min(upToValue, now().getTime()) / spanMs)
       // The furthest first: where it may not be made, none is.
-      for (let value = upToValue; value >= Math.min(upToValue, now().getTime()); value -= spanMs)
-        await ensure(table, value)
+      for (let range = Math.floor(upToValue / spanMs); range >= first; range -= 1) await ensure(table, range * spanMs)
     },
     dropBefore: async (table, beforeValue) => {
       getPartitioned(migrations, table)

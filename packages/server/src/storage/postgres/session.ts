@@ -6,6 +6,7 @@ import { LOCKS, REVISION_CHANNEL } from './locks.ts'
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 const HEARTBEAT_MS = 3000
+const ANSWER_LIMIT_MS = 5000
 
 /** What the session-level connection needs. */
 export interface SessionDependencies {
@@ -24,6 +25,7 @@ interface Connected {
  */
 export function openSession({ url, logger }: SessionDependencies) {
   const stop = new AbortController()
+  const ready = Promise.withResolvers<void>()
   let announce: () => void = () => {}
   let current: Connected | undefined
 
@@ -41,7 +43,7 @@ export function openSession({ url, logger }: SessionDependencies) {
 
   /** Lives as long as the connection does. */
   async function live(onReady: () => void): Promise<void> {
-    const client = new pg.Client(clientConfig({ url, pooled: false }))
+    const client = new pg.Client(clientConfig({ url, pooled: false, timeoutMs: ANSWER_LIMIT_MS }))
     const lost = new AbortController()
     client.on('error', () => lost.abort())
     client.on('end', () => lost.abort())
@@ -72,9 +74,11 @@ export function openSession({ url, logger }: SessionDependencies) {
       try {
         await live(() => {
           pauseMs = FIRST_PAUSE_MS
+          ready.resolve()
         })
         if (!stop.signal.aborted) logger?.warn({}, 'the session connection to the database was lost')
       } catch (error) {
+        ready.reject(error)
         if (!stop.signal.aborted) logger?.warn({ err: error }, 'the session connection to the database failed')
       }
       await pause(pauseMs * (0.5 + Math.random()), stop.signal)
@@ -109,6 +113,8 @@ export function openSession({ url, logger }: SessionDependencies) {
   }
 
   return {
+    /** Settles with the first attempt to connect: an address that cannot work is not tried for ever in silence. */
+    ready: ready.promise,
     tryLead,
     onRevision(callback: () => void): void {
       announce = callback
