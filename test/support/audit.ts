@@ -1,4 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Client } from 'pg'
 import {
   formatCheckpointLine,
   formatEntryLine,
@@ -7,6 +10,7 @@ import {
 import {
   type AuditEvent,
   type CheckpointSigner,
+  type EventLog,
   encodeEvent,
   formatTreeHead,
   formatVerifierKey,
@@ -15,6 +19,8 @@ import {
   toVerifierKey,
 } from '../../packages/server/src/audit/index.ts'
 import { createGrowingTree } from '../../packages/server/src/audit/merkle.ts'
+import type { Tables } from '../../packages/server/src/schema/index.ts'
+import type { Database, DatabaseTarget, Leader } from '../../packages/server/src/storage/index.ts'
 
 /** A checkpoint signer with a key made now, and its verifier key string. */
 export interface TestSigner extends CheckpointSigner {
@@ -55,13 +61,17 @@ export function sampleEvent(index: number, change: Partial<AuditEvent> = {}): Au
 export function writeSampleExport(
   count: number,
   sizes: readonly number[],
-  { signer = createTestSigner(), origin = 'log.example/audit' }: { signer?: TestSigner; origin?: string } = {},
+  {
+    signer = createTestSigner(),
+    origin = 'log.example/audit',
+    event = sampleEvent,
+  }: { signer?: TestSigner; origin?: string; event?: (index: number) => AuditEvent } = {},
 ): string[] {
   const tree = createGrowingTree()
   const size = sizes.at(-1) ?? 0
   const lines = [formatHeaderLine({ origin, from: 0, size, verifierKeys: [signer.verifierKey] })]
   for (let index = 0; index < count; index += 1) {
-    const body = encodeEvent(sampleEvent(index))
+    const body = encodeEvent(event(index))
     const leafHash = hashLeaf(body)
     tree.append(leafHash)
     lines.push(formatEntryLine({ index, entry: Buffer.from(body).toString('utf8'), leafHash }))
@@ -76,4 +86,67 @@ export function writeSampleExport(
 /** Array items as an async sequence. */
 export async function* toLines(lines: Iterable<string>): AsyncGenerator<string> {
   yield* lines
+}
+
+/** Appends events number `from` up to `from + count - 1` in one transaction. */
+export async function appendSamples(
+  database: Database<Tables>,
+  log: EventLog,
+  from: number,
+  count: number,
+): Promise<void> {
+  await database.transaction(async (tx) => {
+    for (let index = from; index < from + count; index += 1) await log.append(tx, sampleEvent(index))
+  })
+}
+
+/** A leader that nothing fences, as after a lost lock that was not noticed; `end` aborts its signal. */
+export function createUnfencedLeader(database: Database<Tables>, epoch = 1): Leader<Tables> & { end(): void } {
+  const controller = new AbortController()
+  return {
+    epoch,
+    signal: controller.signal,
+    transaction: (work) => database.transaction(work),
+    end: () => controller.abort(),
+  }
+}
+
+/**
+ * Runs SQL behind the back of the product, as the database's superuser: append-only triggers of the table are removed first.
+ * Parameters are written `?`.
+ */
+export async function tamper(
+  target: DatabaseTarget,
+  table: string,
+  statements: readonly (readonly [sql: string, ...parameters: (string | number | Uint8Array)[]])[],
+): Promise<void> {
+  if ('embedded' in target) {
+    const database = new DatabaseSync(join(target.embedded.directory, 'countersign.db'))
+    try {
+      database.exec('PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = OFF')
+      const triggers = database
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?")
+        .all(table)
+      for (const { name } of triggers) database.exec(`DROP TRIGGER "${name}"`)
+      for (const [sql, ...parameters] of statements) database.prepare(sql).run(...parameters)
+    } finally {
+      database.close()
+    }
+    return
+  }
+  const client = new Client({ connectionString: target.postgres.migrateUrl ?? target.postgres.url })
+  await client.connect()
+  try {
+    await client.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`)
+    for (const [sql, ...parameters] of statements) {
+      let position = 0
+      const numbered = sql.replaceAll('?', () => `$${++position}`)
+      await client.query(
+        numbered,
+        parameters.map((value) => (typeof value === 'object' ? Buffer.from(value) : value)),
+      )
+    }
+  } finally {
+    await client.end()
+  }
 }

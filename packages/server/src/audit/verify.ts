@@ -141,11 +141,13 @@ function createVerification({ trustedKeys, expected }: ExportExpectation) {
     if (header !== undefined && head.origin !== header.origin) {
       return faults.add({ kind: 'wrong_origin', line, ...range, detail: 'the checkpoint is of another log' })
     }
-    if (newest !== undefined && head.size <= newest.size) {
-      const isFork = head.size === newest.size && Buffer.compare(head.root, newest.root) !== 0
+    // A-07: a checkpoint of an empty log is no progress either, it vouches for nothing.
+    const before = newest?.size ?? 0n
+    if (head.size <= before) {
+      const isFork = head.size === before && newest !== undefined && Buffer.compare(head.root, newest.root) !== 0
       const detail = isFork
         ? `two checkpoints are signed for ${head.size} entries, with different roots`
-        : `the checkpoint of ${head.size} entries stands after the one of ${newest.size}`
+        : `the checkpoint of ${head.size} entries stands after the one of ${before}`
       return faults.add({ kind: isFork ? 'fork' : 'checkpoint_misplaced', line, ...range, detail })
     }
     newest = head
@@ -225,8 +227,11 @@ function createVerification({ trustedKeys, expected }: ExportExpectation) {
       const detail = `a checkpoint of ${kept.head.size} entries was kept, the export has ${next}: it was cut off`
       faults.add({ kind: 'truncated', line, ...rangeOf(next, size - 1), detail })
     } else if (kept.match === 'neither' || (kept.match === undefined && !broken)) {
+      // Vouched for by the log's own checkpoints and yet another log: the signer told two stories. Else entries were changed.
+      const isFork = size <= vouched
       const detail = `the first ${size} entries are not those of the checkpoint that was kept`
-      faults.add({ kind: 'fork', line, ...rangeOf(0, size - 1), detail })
+      const range = rangeOf(isFork ? 0 : vouched, size - 1)
+      faults.add({ kind: isFork ? 'fork' : 'root_mismatch', line, ...range, detail })
     }
   }
 
