@@ -1,10 +1,11 @@
-import { findClaimDefinition, type Preset, type TrustProvider } from '../attestors/index.ts'
+import type { Preset, TrustProvider } from '../attestors/index.ts'
 import type { Service } from '../inventory/index.ts'
 import { parseDurationMs } from '../lib/index.ts'
 import { nearestName, type Problem, pointerOf, pointerTo, type Resource } from '../resources/index.ts'
+import { conditionClaim } from './condition-claim.ts'
 import { parseExpiry, type TrustPolicySpec, trustPolicySpec } from './schema.ts'
 import { parseMinuteOfDay } from './time-window.ts'
-import type { Condition, ConditionClaim, TrustPolicy } from './types.ts'
+import type { Condition, TrustPolicy } from './types.ts'
 
 /** What the names in a policy are resolved against. */
 export interface PolicyReferences {
@@ -20,15 +21,6 @@ export const DEFAULT_TTL_SECONDS = 900
 
 function problem(code: string, pointer: string, detail: string, fix: string): Problem {
   return { severity: 'error', code, pointer, detail, fix }
-}
-
-function conditionClaim(name: string, preset: Preset): ConditionClaim {
-  const definition = findClaimDefinition(preset, name)
-  return {
-    claim: name,
-    ...(definition ? { claimType: definition.type } : {}),
-    ...(definition?.caseInsensitive === true ? { foldCase: true } : {}),
-  }
 }
 
 /** The conditions of a `match` in file order; several operators on one claim are several conditions. */

@@ -6,7 +6,7 @@ import type { Condition } from './types.ts'
 type Scalar = string | number | boolean
 
 /** Whether a policy names this very value of the claim with eq or in: then its author has thought of it. */
-function names(conditions: readonly Condition[], claim: string, value: Scalar): boolean {
+export function namesValue(conditions: readonly Condition[], claim: string, value: Scalar): boolean {
   return conditions.some((condition) => {
     if (condition.claim !== claim) return false
     const same = (named: Scalar) =>
@@ -41,11 +41,11 @@ export function findDanger(
     const actual = claimValue(attestation.claims, danger.claim)
     // Invariant 1: what cannot be seen to be harmless is not.
     if (actual === undefined) return true
-    return dangerousValues(danger, actual).some((value) => !names(conditions, danger.claim, value))
+    return dangerousValues(danger, actual).some((value) => !namesValue(conditions, danger.claim, value))
   })
 }
 
 /** Whether the conditions name any value of a danger; lint warns about it. */
 export function namedDangers(dangers: readonly Danger[], conditions: readonly Condition[]): readonly Danger[] {
-  return dangers.filter((danger) => danger.values.some((value) => names(conditions, danger.claim, value)))
+  return dangers.filter((danger) => danger.values.some((value) => namesValue(conditions, danger.claim, value)))
 }

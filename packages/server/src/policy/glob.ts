@@ -63,7 +63,8 @@ export function parseGlob(pattern: string): { glob: Glob } | { fault: string } {
   return { glob: { segments, rest } }
 }
 
-function matchesSegment(parts: readonly string[], text: string): boolean {
+/** Whether the text of one segment fits the literal parts between wildcards. */
+export function matchesSegment(parts: readonly string[], text: string): boolean {
   const first = parts[0] ?? ''
   if (parts.length === 1) return text === first
   const last = parts[parts.length - 1] ?? ''

@@ -7,8 +7,12 @@
  */
 export { compileTrustPolicy, DEFAULT_TTL_SECONDS, type PolicyCompilation, type PolicyReferences } from './compile.ts'
 export { compilePolicies } from './compile-policies.ts'
+export { type ExplainInput, explainPolicies, type PolicyExplanation } from './explain.ts'
 export { MAX_TTL_SECONDS } from './grant.ts'
+export { type FixInput, likelyFixes } from './likely-fixes.ts'
+export { comparePolicies, type PolicyRelation } from './relation.ts'
 export { type PolicyTest, policyTests, type TrustPolicySpec, trustPolicyKind, trustPolicySpec } from './schema.ts'
 export { buildSnapshot, type SnapshotInput } from './snapshot.ts'
 export { createSnapshotSource, type SnapshotSource, type SnapshotSourceDeps } from './snapshot-source.ts'
+export { type PolicyTestCase, type PolicyTestRun, runPolicyTests } from './tests-block.ts'
 export type * from './types.ts'

@@ -31,7 +31,8 @@ function compareInclusion<Limit>(
   return fromInclusions(inside(left, right), inside(right, left))
 }
 
-function addressesInside(inner: readonly string[], outer: readonly string[]): boolean {
+/** Whether each of the inner ranges lies in one of the outer ones; ranges that do not parse are inside nothing. */
+export function addressesInside(inner: readonly string[], outer: readonly string[]): boolean {
   const [innerRanges, outerRanges] = [parseRanges(inner), parseRanges(outer)]
   return innerRanges !== undefined && outerRanges !== undefined && rangesInside(innerRanges, outerRanges)
 }

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { arbitraryAttestation, arbitraryCondition, arbitraryPolicy, arbitraryRequest } from './arbitrary.fixture.ts'
+import { compilePolicies } from './compile-policies.ts'
+import { globMatcher, parseGlob } from './glob.ts'
+import { globInside } from './glob-inside.ts'
+import { impliesCondition } from './implication.ts'
+import { conditionTest } from './operators.ts'
+import { NOW, policyFixture, serviceFixture } from './policy.fixture.ts'
+import { comparePolicies } from './relation.ts'
+import type { Condition, TrustPolicy } from './types.ts'
+
+const ref = { claim: 'ref', claimType: 'string' } as const
+const event = { claim: 'event_name', claimType: 'string' } as const
+const groups = { claim: 'groups', claimType: 'strings' } as const
+const main: Condition = { ...ref, operator: 'eq', value: 'refs/heads/main' }
+
+function effect(before: Partial<TrustPolicy> | undefined, after: Partial<TrustPolicy> | undefined): string {
+  const relation = comparePolicies(before && policyFixture(before), after && policyFixture(after))
+  assert.equal(relation.reasons.length > 0, relation.widens || relation.narrows)
+  return relation.effect
+}
+
+const match = (...conditions: Condition[]): Partial<TrustPolicy> => ({ conditions })
+const grant = (scopes: readonly string[], ttlSeconds = 900) => ({
+  grant: { service: serviceFixture(), scopes, ttlSeconds },
+})
+
+describe('comparePolicies', () => {
+  const widenings: readonly (readonly [string, Partial<TrustPolicy> | undefined, Partial<TrustPolicy>])[] = [
+    ['a new enforced policy', undefined, {}],
+    ['shadow to enforce', { mode: 'shadow' }, {}],
+    ['disabled to enabled', { enabled: false }, {}],
+    ['a condition less', match(main, { ...event, operator: 'eq', value: 'push' }), match(main)],
+    ['equality to a glob', match(main), match({ ...ref, operator: 'glob', pattern: 'refs/heads/*' })],
+    [
+      'one value more',
+      match({ ...event, operator: 'in', values: ['push'] }),
+      match({ ...event, operator: 'in', values: ['push', 'schedule'] }),
+    ],
+    [
+      'one excluded value less',
+      match({ ...event, operator: 'notIn', values: ['a', 'b'] }),
+      match({ ...event, operator: 'notIn', values: ['a'] }),
+    ],
+    [
+      'a wider glob',
+      match({ ...ref, operator: 'glob', pattern: 'refs/heads/rel-*' }),
+      match({ ...ref, operator: 'glob', pattern: 'refs/heads/*' }),
+    ],
+    [
+      '`*` to `**`',
+      match({ ...ref, operator: 'glob', pattern: 'refs/heads/*' }),
+      match({ ...ref, operator: 'glob', pattern: 'refs/heads/**' }),
+    ],
+    ['a scope more', grant(['orders:read']), grant(['orders:read', 'orders:write'])],
+    ['a longer lifetime', grant(['orders:read'], 60), grant(['orders:read'], 61)],
+    ['older proofs', { limits: { maxProofAgeSeconds: 60 } }, { limits: {} }],
+    ['more uses', { limits: { maxUses: 1 } }, { limits: { maxUses: 2 } }],
+    ['more uses in a minute', { limits: { usesPerMinute: 1 } }, { limits: {} }],
+    [
+      'a wider address range',
+      { limits: { sourceAddresses: ['10.1.0.0/16'] } },
+      { limits: { sourceAddresses: ['10.0.0.0/8'] } },
+    ],
+    ['no expiry', { expiresAt: NOW }, { expiresAt: undefined }],
+    ['crossing environments', {}, { crossEnvironment: true }],
+  ]
+  for (const [what, before, after] of widenings) {
+    test(`${what} widens`, () => assert.equal(effect(before, after), 'widens'))
+    test(`the reverse of ${what} narrows`, () => assert.equal(effect(after, before), 'narrows'))
+  }
+
+  const unprovable: readonly (readonly [string, Partial<TrustPolicy>, Partial<TrustPolicy>])[] = [
+    ['another provider', {}, { providerId: 'tp_other' }],
+    [
+      'another service',
+      {},
+      { grant: { service: serviceFixture({ id: 'svc_other' }), scopes: ['orders:deploy'], ttlSeconds: 900 } },
+    ],
+    ['another value', match(main), match({ ...ref, operator: 'eq', value: 'refs/heads/develop' })],
+    [
+      'another glob',
+      match({ ...ref, operator: 'glob', pattern: 'refs/heads/a*' }),
+      match({ ...ref, operator: 'glob', pattern: 'refs/heads/*a' }),
+    ],
+    ['another scope', grant(['orders:read']), grant(['orders:write'])],
+    [
+      'another time window',
+      { limits: { timeWindow: { days: ['mon'], fromMinute: 0, toMinute: 60, timeZone: 'UTC' } } },
+      { limits: { timeWindow: { days: ['mon'], fromMinute: 0, toMinute: 60, timeZone: 'Europe/Vienna' } } },
+    ],
+    [
+      'a list element that says nothing of the others',
+      match({ ...groups, operator: 'notIn', values: ['b'] }),
+      match({ ...groups, operator: 'eq', value: 'a' }),
+    ],
+    [
+      'T21: a condition more that names a danger',
+      match(main),
+      match(main, { ...event, operator: 'in', values: ['pull_request_target'] }),
+    ],
+  ]
+  for (const [what, before, after] of unprovable) {
+    test(`${what} widens and narrows`, () => assert.equal(effect(before, after), 'widens_and_narrows'))
+  }
+
+  test('every named value counts as a danger when the dangers are not known', () => {
+    const { dangers: _, ...before } = policyFixture(match(main))
+    const { dangers: __, ...after } = policyFixture(match(main, { ...event, operator: 'eq', value: 'push' }))
+    assert.equal(comparePolicies(before, after).effect, 'widens_and_narrows')
+  })
+
+  test('nothing that cannot grant admits anything', () => {
+    assert.equal(effect(undefined, { mode: 'shadow' }), 'none')
+    assert.equal(effect({ mode: 'shadow' }, { mode: 'shadow', conditions: [main] }), 'none')
+    assert.equal(effect({ enabled: false }, undefined), 'none')
+  })
+
+  test('a policy compared with itself moves nothing, whatever its name, order and revision', () => {
+    const both = [main, { ...event, operator: 'eq', value: 'push' } as const]
+    assert.equal(effect({ conditions: both }, { conditions: [...both].reverse(), revision: 9, name: 'other' }), 'none')
+    fc.assert(fc.property(arbitraryPolicy, (policy) => assert.equal(comparePolicies(policy, policy).effect, 'none')))
+  })
+
+  test('what a sample is admitted to after and not before is a widening, and the converse a narrowing', () => {
+    const related = fc.tuple(arbitraryPolicy, arbitraryPolicy, fc.constantFrom('conditions', 'limits', 'grant', 'all'))
+    let moved = 0
+    fc.assert(
+      fc.property(related, arbitraryAttestation, arbitraryRequest, ([left, other, member], attestation, request) => {
+        const changed = member === 'all' ? other : { ...left, [member]: other[member as 'limits'] }
+        const [before, after]: [TrustPolicy, TrustPolicy] = [
+          { ...left, id: 'pol_one' },
+          { ...changed, id: 'pol_one' },
+        ]
+        const decide = (policy: TrustPolicy) => compilePolicies([policy]).decide({ attestation, request, now: NOW })
+        const [was, is] = [decide(before), decide(after)]
+        const relation = comparePolicies(before, after)
+        if (is.allowed !== was.allowed) moved += 1
+        if (is.allowed && !was.allowed) assert.ok(relation.widens, 'admits without having said so')
+        if (was.allowed && !is.allowed) assert.ok(relation.narrows, 'refuses without having said so')
+        if (is.allowed && was.allowed) {
+          if (is.grant.scopes.some((scope) => !was.grant.scopes.includes(scope))) assert.ok(relation.widens)
+          if (is.grant.ttlSeconds > was.grant.ttlSeconds) assert.ok(relation.widens)
+          if (is.grant.ttlSeconds < was.grant.ttlSeconds) assert.ok(relation.narrows)
+        }
+      }),
+      { numRuns: 3000 },
+    )
+    assert.ok(moved > 30, `only ${moved} samples moved`)
+  })
+})
+
+describe('impliesCondition', () => {
+  test('a proven implication holds for every claim', () => {
+    const value = fc.oneof(
+      fc.constantFrom(
+        'acme',
+        'Acme',
+        'refs/heads/main',
+        'refs/heads/rel-1',
+        'refs/heads/rel-1/x',
+        'push',
+        'a',
+        '10.0.0.1',
+        '192.0.2.10',
+      ),
+      fc.constantFrom(1, 2, 3),
+      fc.subarray(['a', 'b', 'c', 'push', 'refs/heads/main', '192.0.2.10']),
+      fc.constant(undefined),
+    )
+    let proven = 0
+    fc.assert(
+      fc.property(arbitraryCondition, arbitraryCondition, fc.array(value), (narrow, wide, values) => {
+        if (!impliesCondition(narrow, wide)) return
+        proven += 1
+        const isList = narrow.claimType === 'strings'
+        for (const actual of values) {
+          // The attestor lets only values of the claim's type through.
+          if (narrow.claimType !== undefined && actual !== undefined && isList !== Array.isArray(actual)) continue
+          if (conditionTest(narrow)(actual) === 'ok') assert.equal(conditionTest(wide)(actual), 'ok')
+        }
+      }),
+      { numRuns: 8000 },
+    )
+    assert.ok(proven > 200, `only ${proven} implications were proven`)
+  })
+
+  test('conditions of different claims, and lists of numbers and text, imply nothing', () => {
+    assert.equal(impliesCondition(main, { ...main, claim: 'other' }), false)
+    assert.equal(impliesCondition({ ...ref, operator: 'lt', value: 5 }, { ...ref, operator: 'gt', value: 5 }), false)
+  })
+
+  test('a pattern that is proven to lie in another one matches nothing else', () => {
+    const pattern = fc
+      .array(fc.constantFrom('a', 'b', '*', '/', '**'), { minLength: 1, maxLength: 6 })
+      .map((parts) => parts.join(''))
+    const value = fc.array(fc.constantFrom('a', 'b', '/'), { maxLength: 6 }).map((parts) => parts.join(''))
+    let proven = 0
+    fc.assert(
+      fc.property(pattern, pattern, fc.array(value, { minLength: 5 }), (inner, outer, values) => {
+        const [i, o] = [parseGlob(inner), parseGlob(outer)]
+        fc.pre('glob' in i && 'glob' in o && inner !== outer && globInside(inner, outer))
+        proven += 1
+        for (const text of values) if (globMatcher(i.glob)(text)) assert.ok(globMatcher(o.glob)(text), text)
+      }),
+      { numRuns: 2000, maxSkipsPerRun: 1000 },
+    )
+    assert.ok(proven > 500)
+  })
+})
