@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname, isAbsolute, resolve } from 'node:path'
-import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { ServiceError } from './errors.ts'
 import { parseDurationMs } from './lib/index.ts'
-import { nearestName } from './resources/index.ts'
+import { nearestName, parseResourceFile, pointerOf } from './resources/index.ts'
 
 const ENV_PREFIX = 'COUNTERSIGN_'
 /** Environment variables of the command line, which are no configuration keys. */
@@ -171,34 +170,21 @@ function readConfigFile(
   file: string,
   faults: Fault[],
 ): { tree: Tree; locate: (path: readonly PropertyKey[]) => string } {
+  const locateFile = () => file
   if (!existsSync(file)) {
     faults.push({ pointer: file, detail: 'does not exist', fix: 'give the path of the configuration with --config' })
-    return { tree: {}, locate: () => file }
+    return { tree: {}, locate: locateFile }
   }
-  const lines = new LineCounter()
-  const document = parseDocument(readFileSync(file, 'utf8'), {
-    lineCounter: lines,
-    uniqueKeys: true,
-    maxAliasCount: 0,
-  } as object)
-  for (const error of document.errors) {
-    faults.push({
-      pointer: `${file}:${lines.linePos(error.pos[0]).line}`,
-      detail: error.message.split('\n')[0] ?? '',
-      fix: 'correct the YAML',
-    })
-  }
-  const value: unknown = document.errors.length > 0 ? {} : document.toJS({ maxAliasCount: 0 })
-  const locate = (path: readonly PropertyKey[]) => {
-    const node = document.getIn(path.map(String), true) as { range?: [number, number, number] } | undefined
-    return node?.range ? `${file}:${lines.linePos(node.range[0]).line}` : file
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    if (value !== null)
-      faults.push({ pointer: file, detail: 'must be a mapping', fix: 'start with `issuer: https://...`' })
+  const parsed = parseResourceFile(readFileSync(file), file)
+  for (const { line, detail, fix } of parsed.faults) faults.push({ pointer: `${file}:${line}`, detail, fix })
+  const [document] = parsed.documents
+  if (!document || parsed.faults.length > 0) return { tree: {}, locate: locateFile }
+  const locate = (path: readonly PropertyKey[]) => `${file}:${document.locate(pointerOf(path.map(String))).line}`
+  if (parsed.documents.length > 1 || !isTree(document.value)) {
+    faults.push({ pointer: file, detail: 'must be one mapping', fix: 'start with `issuer: https://...`' })
     return { tree: {}, locate }
   }
-  return { tree: value as Tree, locate }
+  return { tree: document.value, locate }
 }
 
 /** COUNTERSIGN_LISTEN__PORT=8701 sets listen.port; names are matched to the schema's without regard to case or underscores. */

@@ -51,7 +51,10 @@ export interface ExchangeDeps {
   readonly keyRing: KeyRing
   readonly defaultAlgorithm: SigningAlgorithm
   readonly maxPending: number
-  readonly onSeen: (workload: { attestation: Attestation; service: Service | undefined; at: Date }) => void
+  /** Whether providers with emulated issuers (plain http on loopback) may be used: only while this server listens on loopback. */
+  readonly loopbackProvidersAllowed: boolean
+  /** Told of every workload that gets a token, with the environment of its policy. Returns at once. */
+  readonly onSeen: (workload: { id: string; subject: string; providerId: string; environment: string }) => void
   readonly now: () => Date
 }
 
@@ -130,7 +133,6 @@ export function createExchange(deps: ExchangeDeps): Exchange {
         return Math.round((performance.now() - startedAt) * 1000)
       },
     }
-    deps.onSeen({ attestation, service, at })
 
     const deny = async (denial: Parameters<typeof deniedEvent>[1]): Promise<ExchangeResult> => {
       admission.denied(digest)
@@ -161,6 +163,16 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     let refusal: ProofRefusal | undefined
     const accepted: Attestation[] = []
     for (const provider of candidates.providers) {
+      if (provider.allowLoopbackHttp === true && !deps.loopbackProvidersAllowed) {
+        const detail = 'the provider is an emulated issuer, and this server listens beyond loopback'
+        refusal = furthest(refusal, {
+          code: 'provider_unavailable',
+          stage: 'provider',
+          detail,
+          providerId: provider.id,
+        })
+        continue
+      }
       if (!admission.take('provider', provider.id)) {
         return {
           refusal: {
@@ -236,6 +248,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     if (result.outcome === 'unsigned') {
       return { ok: false, code: 'store_unavailable', errorId: context.eventId, retryAfterSeconds: 2 }
     }
+    deps.onSeen({
+      id: attestation.workloadId,
+      subject: attestation.workloadUri,
+      providerId: attestation.provider.id,
+      environment: policy.environment,
+    })
     return {
       ok: true,
       accessToken: result.value,

@@ -1,6 +1,6 @@
 import type { Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
-import { insertInstance, touchInstance } from './store.ts'
+import { insertInstance, selectUnconfirmed, settleInstance, touchInstance } from './store.ts'
 
 const HEARTBEAT_EVERY_MS = 3_000
 /** Without a heartbeat for this long the instance stops signing; the leader settles it only well after. */
@@ -11,7 +11,8 @@ export interface Instance {
   readonly bootId: string
   /** Whether a signature made now is certain to be made before the leader may settle this instance. */
   maySign(): boolean
-  stop(): void
+  /** Ends the heartbeat and, when every batch is confirmed, closes the account; otherwise the leader settles it. */
+  stop(): Promise<void>
 }
 
 /** What an instance needs. `monotonicMs` is a clock that no administrator can set back. */
@@ -45,5 +46,15 @@ export async function startInstance(deps: InstanceDeps): Promise<Instance> {
   }
   const timer = setInterval(beat, HEARTBEAT_EVERY_MS)
   timer.unref()
-  return { bootId, maySign: () => monotonicMs() - beatAt < SIGNS_WITHIN_MS, stop: () => clearInterval(timer) }
+  return {
+    bootId,
+    maySign: () => monotonicMs() - beatAt < SIGNS_WITHIN_MS,
+    async stop() {
+      clearInterval(timer)
+      beatAt = Number.NEGATIVE_INFINITY
+      await database.transaction(async (tx) => {
+        if ((await selectUnconfirmed(tx, bootId)).length === 0) await settleInstance(tx, bootId, now())
+      })
+    },
+  }
 }

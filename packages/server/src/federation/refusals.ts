@@ -65,7 +65,7 @@ export function createEarlyRefusals({ database, eventLog, now, onFailure }: Earl
         await eventLog.append(tx, {
           id: newId('evt', at),
           at,
-          kind: 'exchange.refused-early',
+          kind: 'exchange.refused_early',
           outcome: 'denied',
           actor: 'anonymous',
           data: { from: from.toISOString(), until: at.toISOString(), counts: toCounts(written) },

@@ -9,15 +9,10 @@ export {
   type ApiDependencies,
   createApiRoutes,
   type GeneratedPolicy,
-  type IdempotencyKeys,
   openApiDocument,
   type PolicyTestCase,
   type ProofInspection,
-  type RepeatableAnswer,
-  type SeenWorkload,
   type ServerStatus,
-  type SigningKeyRecord,
-  type WorkloadRegistry,
 } from './api/index.ts'
 export { type AppDeps, createApp, type HttpApp } from './app.ts'
 export { hasMediaType, MAX_BODY_BYTES, readBody } from './body.ts'

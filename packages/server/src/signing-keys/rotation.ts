@@ -64,7 +64,7 @@ async function carryOut(
     eventLog.append(tx, {
       id: newId('evt', at),
       at,
-      kind: `signing-key.${kind}`,
+      kind: `signing_key.${kind}`,
       outcome: 'done',
       actor: 'system',
       data: { kid, ...data },

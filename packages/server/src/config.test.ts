@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { loadConfig } from './config.ts'
+import { ServiceError } from './errors.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'countersign-config-'))
+test.after(() => rmSync(directory, { recursive: true, force: true }))
+
+function write(name: string, text: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, text, { mode: 0o600 })
+  return path
+}
+
+function faultsOf(work: () => unknown): readonly string[] {
+  try {
+    work()
+  } catch (error) {
+    assert.ok(error instanceof ServiceError && error.code === 'config_invalid', String(error))
+    return error.problems.map((problem) => `${problem.pointer} | ${problem.detail} | ${problem.fix}`)
+  }
+  assert.fail('the configuration was accepted')
+}
+
+const issuer = 'https://sts.acme.example'
+
+test('names every fault at once, each with file, line and the way out', () => {
+  const file = write(
+    'many.yaml',
+    'issuer: ftp://x\nlisten:\n  prot: 8700\n  host: example.org\nsigning:\n  activeFor: soon\n',
+  )
+  const faults = faultsOf(() => loadConfig({ file }))
+  const find = (part: string) =>
+    faults.find((fault) => fault.includes(part)) ?? assert.fail(`${part} not in ${faults.join('\n')}`)
+  assert.match(find('listen.prot'), /many\.yaml:3 .*did you mean port\?/)
+  assert.match(find('activeFor'), /many\.yaml:6/)
+})
+
+test('refuses issuers that are not exact https origins, or http beyond loopback (S-12)', () => {
+  for (const bad of [
+    'http://sts.acme.example',
+    'https://sts.acme.example/',
+    'https://sts.acme.example?x=1',
+    'https://sts.acme.example#f',
+    'https://user@sts.acme.example',
+    'https://STS.acme.example',
+    'https://sts.acme.example:443',
+    'sts.acme.example',
+    '',
+  ]) {
+    assert.ok(
+      faultsOf(() => loadConfig({ overrides: { issuer: bad } })).some((fault) => fault.startsWith('issuer')),
+      bad,
+    )
+  }
+  for (const good of [issuer, 'https://acme.example/sts', 'http://127.0.0.1:8700', 'http://[::1]:1']) {
+    assert.equal(loadConfig({ overrides: { issuer: good } }).issuer, good)
+  }
+})
+
+test('refuses a database password in the file, and a value given twice; the fault holds no part of it', () => {
+  const url = 'postgres://cs:hunter2secret@db/cs'
+  const file = write('url', `${url}\n`)
+  const faults = faultsOf(() => loadConfig({ overrides: { issuer, database: { url } } }))
+  assert.ok(!faults.join().includes('hunter2secret'))
+  faultsOf(() => loadConfig({ overrides: { issuer, database: { url: 'postgres://db/cs', urlFile: file } } }))
+  faultsOf(() => loadConfig({ overrides: { issuer, database: { urlFile: join(directory, 'absent') } } }))
+  assert.equal(loadConfig({ overrides: { issuer, database: { urlFile: file } } }).database?.url, url)
+})
+
+test('an unknown environment variable is refused with the nearest name; those of the command line are not ours', () => {
+  const faults = faultsOf(() => loadConfig({ env: { COUNTERSIGN_ISSUER: issuer, COUNTERSIGN_LISTEN__PROT: '1' } }))
+  assert.match(faults.join(), /COUNTERSIGN_LISTEN__PORT/)
+  const config = loadConfig({
+    env: { COUNTERSIGN_ISSUER: issuer, COUNTERSIGN_LISTEN__PORT: '9000', COUNTERSIGN_OUTPUT: 'json' },
+  })
+  assert.equal(config.listen.port, 9000)
+})
+
+test('the command line wins over the environment, which wins over the file', () => {
+  const file = write('order.yaml', `issuer: ${issuer}\nlisten: { port: 1000 }\nlog: { level: warn }\n`)
+  const env = { COUNTERSIGN_LISTEN__PORT: '2000', COUNTERSIGN_LOG__LEVEL: 'error' }
+  const config = loadConfig({ file, env, overrides: { listen: { port: 3000 } } })
+  assert.deepEqual([config.listen.port, config.logLevel, config.issuer], [3000, 'error', issuer])
+})
+
+test('refuses broken YAML, duplicate keys, aliases and a document that is no mapping', () => {
+  for (const text of [
+    'issuer: [',
+    `issuer: ${issuer}\nissuer: ${issuer}\n`,
+    '- a\n',
+    `issuer: &a ${issuer}\nlog: *a\n`,
+    'x'.repeat(10),
+  ]) {
+    assert.ok(faultsOf(() => loadConfig({ file: write('broken.yaml', text) })).length > 0, text)
+  }
+  faultsOf(() => loadConfig({ file: join(directory, 'absent.yaml') }))
+})
+
+test('refuses a management audience that is the issuer, and a key life shorter than its publication', () => {
+  faultsOf(() => loadConfig({ overrides: { issuer, management: { audience: issuer } } }))
+  faultsOf(() => loadConfig({ overrides: { issuer, signing: { activeFor: '1h', publishAhead: '2h' } } }))
+})
+
+test('paths are relative to the file, and the defaults need nothing but the issuer', () => {
+  const config = loadConfig({ file: write('small.yaml', `issuer: ${issuer}\ndataDirectory: ./data\n`) })
+  assert.equal(config.dataDirectory, join(directory, 'data'))
+  assert.equal(config.signing.sealKeyFile, join(directory, 'data', 'kek'))
+  assert.equal(config.managementAudience, `${issuer}/v1`)
+  assert.equal(config.database, undefined)
+})

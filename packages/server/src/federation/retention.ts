@@ -1,0 +1,34 @@
+import { deleteExpiredRevocations } from '../revocation/index.ts'
+import type { Tables } from '../schema/index.ts'
+import type { Database, Leader } from '../storage/index.ts'
+import { deleteClaimsBefore } from './store.ts'
+
+/** After its expiry a proof is refused anyway; the leeway of the verifier and one more minute. */
+const PROOF_MARGIN_MS = 150_000
+const CLAIMS_PER_RUN = 5_000
+/** Proofs live at most a day; their partitions exist before they come. */
+const PARTITIONS_AHEAD_MS = 26 * 3_600_000
+
+/** What retention needs. */
+export interface RetentionDeps {
+  readonly database: Database<Tables>
+  readonly claimsRetentionMs: number
+  readonly now: () => Date
+}
+
+/** Housekeeping of what the exchange writes; the leader calls it once a minute. */
+export function createRetention({
+  database,
+  claimsRetentionMs,
+  now,
+}: RetentionDeps): (leader: Leader<Tables>) => Promise<void> {
+  return async (leader) => {
+    const at = now().getTime()
+    await database.ensurePartitions('proof_claims', at + PARTITIONS_AHEAD_MS)
+    await database.dropBefore('proof_claims', at - PROOF_MARGIN_MS)
+    await leader.transaction(async (tx) => {
+      await deleteClaimsBefore(tx, new Date(at - claimsRetentionMs), CLAIMS_PER_RUN)
+      await deleteExpiredRevocations(tx, new Date(at))
+    })
+  }
+}
