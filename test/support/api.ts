@@ -1,14 +1,19 @@
 // The management API over small in-memory domain objects, for tests whose subject is HTTP. Tests of behaviour behind HTTP use the
 // real administration on a real database instead.
 import assert from 'node:assert/strict'
-import type { Actor, Administration, Plan } from '../../packages/server/src/admin/index.ts'
+import {
+  type Actor,
+  type Administration,
+  ALL_MANAGEMENT_SCOPES,
+  LOCAL_SOCKET_ACTOR,
+  type Plan,
+} from '../../packages/server/src/admin/index.ts'
 import type { RecordedEvent } from '../../packages/server/src/audit/index.ts'
 import { ServiceError } from '../../packages/server/src/errors.ts'
 import {
   API_OPERATIONS,
   type ApiDependencies,
   createApiRoutes,
-  type IdempotencyKeys,
   RESOURCE_NOUNS,
 } from '../../packages/server/src/http/api/index.ts'
 import { createApp, type HttpApp, type ListenerName } from '../../packages/server/src/http/index.ts'
@@ -18,13 +23,10 @@ import type { KindName, Resource, ResourceDocument } from '../../packages/server
 /** The issuer of the app under test. */
 export const ISSUER = 'https://sts.acme.example'
 
-/** Every scope of the route table. */
-export const ALL_SCOPES: ReadonlySet<string> = new Set(
-  API_OPERATIONS.map(({ scope }) => scope).filter((scope) => scope !== 'public' && scope !== 'self'),
-)
+/** Every management scope. */
+export const ALL_SCOPES: ReadonlySet<string> = new Set(ALL_MANAGEMENT_SCOPES)
 
 const NOW = new Date('2026-11-24T09:04:07Z')
-const LOCAL: Actor = { id: 'local-socket', kind: 'local-socket', scopes: ALL_SCOPES }
 
 /** A bearer token that the test's `authenticate` understands: it names its scopes. */
 export function tokenFor(...scopes: readonly string[]): string {
@@ -185,7 +187,7 @@ function createAdministration(): Administration {
   }
 }
 
-function createIdempotency(): IdempotencyKeys {
+function createIdempotency(): ApiDependencies['idempotency'] {
   const answers = new Map<string, { request: string; answer: { status: number; body: string } }>()
   return {
     async once({ actor, key, request }, work) {
@@ -223,7 +225,7 @@ export function apiDependencies(override: Partial<ApiDependencies> = {}): ApiDep
     now: () => NOW,
     issuer: ISSUER,
     authenticate,
-    localActor: LOCAL,
+    localActor: LOCAL_SOCKET_ACTOR,
     administration: createAdministration(),
     idempotency: createIdempotency(),
     events: {

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Actor } from '../../admin/index.ts'
+import type { Actor, ManagementScope } from '../../admin/index.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { ApiDependencies } from './dependencies.ts'
 
@@ -41,8 +41,11 @@ export interface Operation<
   readonly id: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
-  /** The management scope that it takes (W-06); `public` needs no token and tells nothing, `self` needs a token and tells only of its holder. */
-  readonly scope: string
+  /**
+   * The management scope that it takes (W-06). `public` needs no token: the answer is the same on every installation. `self` needs
+   * a token: the answer is about its holder only.
+   */
+  readonly scope: ManagementScope | 'public' | 'self'
   readonly summary: string
   /** Reading one object: without the scope the answer is the one for a missing object (invariant 8). */
   readonly masked?: boolean

@@ -63,6 +63,22 @@ describe('sets of documents', () => {
     await send('POST', '/v1/diff', { body: { documents: [] } })
     assert.deepEqual(seen, [{ set: 'platform' }, undefined])
   })
+  test('diff takes the read scope of every kind in the plan; apply shows only kinds that may be read (invariant 8)', async () => {
+    const { send } = createApiUnderTest()
+    const documents = [policyDocument('a')]
+    const refused = await send('POST', '/v1/diff', { body: { documents }, token: tokenFor('resources:diff') })
+    assert.equal(refused.status, 403)
+    assert.match(String((await json(refused)).detail), /trust-policies:read/)
+    for (const [scopes, shown] of [
+      [['resources:apply', 'trust-policies:write'], 0],
+      [['resources:apply', 'trust-policies:read'], 1],
+    ] as const) {
+      const body = { documents, allow_widening: 'plan_0123456789', dry_run: true }
+      const applied = await json(await send('POST', '/v1/apply', { body, token: tokenFor(...scopes) }))
+      const [change] = (applied.plan as { changes: { differences: unknown[]; reasons: unknown[] }[] }).changes
+      assert.deepEqual([change?.differences.length, change?.reasons.length], [shown, shown])
+    }
+  })
   test('lint returns faults and changes nothing', async () => {
     const { send } = createApiUnderTest()
     const { problems } = await json(await send('POST', '/v1/lint', { body: { documents: [policyDocument('a')] } }))

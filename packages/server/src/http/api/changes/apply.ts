@@ -22,6 +22,6 @@ export const apply: Operation = defineOperation({
   errors: ['conflict', 'widening_refused', 'escalation_refused', 'policy_tests_failed', 'idempotency_mismatch'],
   async handle({ actor, body }, { administration }) {
     const { plan, revision, applied } = await administration.apply({ actor, ...toApplyInput(body) })
-    return { status: 200, body: { plan: toPlanWire(plan), revision, applied } }
+    return { status: 200, body: { plan: toPlanWire(plan, actor), revision, applied } }
   },
 })

@@ -1,8 +1,9 @@
+import { ServiceError } from '../../../errors.ts'
 import { defineOperation, type Operation } from '../operation.ts'
 import { setBody, toApplyInput } from './set-body.ts'
-import { MAX_SET_BYTES, planWire, toPlanWire } from './wire.ts'
+import { MAX_SET_BYTES, planWire, toPlanWire, unreadableScope } from './wire.ts'
 
-/** `POST /v1/diff`: what applying the documents would change and what it would widen. Changes nothing. */
+/** `POST /v1/diff`: what applying the documents would change and what it would widen. Takes the read scope of each kind in it as well. */
 export const diff: Operation = defineOperation({
   id: 'diff',
   method: 'POST',
@@ -14,6 +15,9 @@ export const diff: Operation = defineOperation({
   replies: { 200: { description: 'The plan; its problems are faults of the documents', schema: planWire } },
   errors: [],
   async handle({ actor, body }, { administration }) {
-    return { status: 200, body: toPlanWire(await administration.plan({ actor, ...toApplyInput(body) })) }
+    const plan = await administration.plan({ actor, ...toApplyInput(body) })
+    const scope = unreadableScope(plan, actor)
+    if (scope !== undefined) throw new ServiceError('forbidden', { detail: `it takes ${scope}` })
+    return { status: 200, body: toPlanWire(plan, actor) }
   },
 })

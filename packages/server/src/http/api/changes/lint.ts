@@ -8,7 +8,7 @@ export const lint: Operation = defineOperation({
   id: 'lint',
   method: 'POST',
   path: '/v1/lint',
-  scope: 'resources:lint',
+  scope: 'resources:diff',
   summary: 'Find faults in documents',
   maxBodyBytes: MAX_SET_BYTES,
   body: z.strictObject({ documents: manyDocuments }),

@@ -2,15 +2,14 @@ import { z } from 'zod'
 import { ServiceError } from '../../../errors.ts'
 import { defineOperation, type Operation } from '../operation.ts'
 
-/** `GET /v1/schemas/{kind}`: JSON Schema of a kind's documents, for editors. */
+/** `GET /v1/schemas/{kind}`: JSON Schema of a kind's documents, for editors. Equal on every installation of a version. */
 export const documentSchema: Operation = defineOperation({
   id: 'getSchema',
   method: 'GET',
   path: '/v1/schemas/{kind}',
-  scope: 'resources:schema',
+  scope: 'public',
   summary: 'Get the JSON Schema of a kind',
   params: z.strictObject({ kind: z.string().regex(/^[A-Za-z][A-Za-z-]{0,63}$/) }),
-  masked: true,
   replies: {
     200: {
       description: 'JSON Schema 2020-12',
@@ -22,6 +21,10 @@ export const documentSchema: Operation = defineOperation({
   async handle({ params }, deps) {
     const schema = deps.schemaOf(params.kind)
     if (schema === undefined) throw new ServiceError('not_found')
-    return { status: 200, body: schema, headers: { 'content-type': 'application/schema+json' } }
+    return {
+      status: 200,
+      body: schema,
+      headers: { 'content-type': 'application/schema+json', 'cache-control': 'public, max-age=300' },
+    }
   },
 })

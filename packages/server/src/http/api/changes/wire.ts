@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Plan, PlannedChange } from '../../../admin/index.ts'
+import type { Actor, Plan, PlannedChange } from '../../../admin/index.ts'
+import { RESOURCE_NOUNS } from '../documents/index.ts'
 
 /** The most that a set of documents may weigh as JSON. */
 export const MAX_SET_BYTES = 1024 * 1024
@@ -40,10 +41,18 @@ export const planWire: z.ZodType = z
   })
   .meta({ id: 'Plan' })
 
-/** The wire form of a plan. */
-export function toPlanWire(plan: Plan): Readonly<Record<string, unknown>> {
+/** The read scope that the actor lacks for something in the plan; undefined when it may see all of it. */
+export function unreadableScope(plan: Plan, actor: Actor): string | undefined {
+  return plan.changes.map(({ kind }) => readScopeOf(kind)).find((scope) => !actor.scopes.has(scope))
+}
+
+/**
+ * The wire form of a plan. What stands in stored documents of a kind that the actor may not read stays out of it (invariant 8):
+ * the right to write a kind is not the right to read it.
+ */
+export function toPlanWire(plan: Plan, actor: Actor): Readonly<Record<string, unknown>> {
   return {
-    changes: plan.changes.map(toChangeWire),
+    changes: plan.changes.map((change) => toChangeWire(change, actor.scopes.has(readScopeOf(change.kind)))),
     problems: plan.problems,
     widens: plan.widens,
     hash: plan.hash,
@@ -51,7 +60,12 @@ export function toPlanWire(plan: Plan): Readonly<Record<string, unknown>> {
   }
 }
 
-function toChangeWire(change: PlannedChange): Readonly<Record<string, unknown>> {
-  const { action, kind, name, id, differences, effect, reasons, problems } = change
-  return { action, kind, name, id: id ?? null, differences, effect, reasons, problems }
+function readScopeOf(kind: string): string {
+  return `${RESOURCE_NOUNS.find((noun) => noun.kind === kind)?.plural ?? kind}:read`
+}
+
+function toChangeWire(change: PlannedChange, readable: boolean): Readonly<Record<string, unknown>> {
+  const { action, kind, name, id, effect, reasons, problems } = change
+  const differences = readable ? change.differences : []
+  return { action, kind, name, id: id ?? null, differences, effect, reasons: readable ? reasons : [], problems }
 }

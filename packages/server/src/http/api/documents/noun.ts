@@ -4,7 +4,7 @@ import type { KindName } from '../../../resources/index.ts'
 export interface ResourceNoun {
   readonly kind: KindName
   /** `trust-policies` in the path and in the scopes. */
-  readonly plural: string
+  readonly plural: 'trust-providers' | 'trust-policies' | 'services' | 'workloads' | 'teams' | 'people'
   /** `trust policy` in sentences. */
   readonly singular: string
 }

@@ -21,7 +21,9 @@ export const status: Operation = defineOperation({
         revision: z.number().int(),
         revision_age_ms: z.number(),
         audit: z.object({ pending: z.number().int(), oldest_age_ms: z.number(), size: z.number().int() }),
-        faults: z.array(z.object({ id: z.string(), detail: z.string() })),
+        faults: z
+          .array(z.object({ id: z.string(), kind: z.string(), name: z.string(), detail: z.string() }))
+          .meta({ description: 'stored documents that do not compile: they take part in no decision' }),
       }),
     },
   },
@@ -39,7 +41,12 @@ export const status: Operation = defineOperation({
         revision: state.revision,
         revision_age_ms: state.revisionAgeMs,
         audit: { pending: state.audit.pending, oldest_age_ms: state.audit.oldestAgeMs, size: state.audit.size },
-        faults: state.faults.map(({ id, detail }) => ({ id, detail })),
+        faults: state.faults.map(({ resourceId, kind, name, problems }) => ({
+          id: resourceId,
+          kind,
+          name,
+          detail: problems.map(({ detail }) => detail).join('; '),
+        })),
       },
     }
   },

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { SeenWorkload } from '../dependencies.ts'
+import type { SeenWorkload } from '../../../inventory/index.ts'
 import { instant } from '../schemas.ts'
 
 /** A workload that exchanges recorded, on the wire. */
