@@ -60,7 +60,7 @@ export class CountersignError extends Error {
   /** Whether the same call may succeed later without any change by the caller. */
   readonly retryable: boolean
   /** The server's event that explains the refusal, when a server was asked. */
-  readonly eventId?: string
+  declare readonly eventId?: string
 
   constructor(code: CountersignErrorCode, options: CountersignErrorOptions = {}) {
     const { message, retryable } = CODES[code]

@@ -1,5 +1,6 @@
 import { createBoundedMap } from '../bounded-map.ts'
 import { CountersignError } from '../errors.ts'
+import { decodeBase64url } from './base64url.ts'
 import { type JsonObject, type JsonValue, parseStrictJsonObject } from './json.ts'
 
 /** Longest header segment whose bytes are read (V-03), in bytes. */
@@ -20,7 +21,7 @@ export interface JwsHeader {
 const parsed = createBoundedMap<JwsHeader>(256)
 
 /**
- * The header that a canonical base64url segment encodes.
+ * The header that a segment encodes.
  *
  * Refuses what is never processed, rather than ignoring it: `crit` (we understand no extension, RFC 7515 section
  * 4.1.11), `b64` (RFC 7797), key material or locations chosen by the token (`jku x5u jwk x5c`, RFC 8725 section 3.10),
@@ -34,8 +35,11 @@ export function parseHeader(segment: string): JwsHeader {
   if (segment.length > Math.ceil((MAX_HEADER_BYTES * 4) / 3)) {
     throw new CountersignError('token_too_large', { reason: 'the header is too large' })
   }
-  const members = parseStrictJsonObject(Buffer.from(segment, 'base64url'))
-  const header = deepFreeze(readHeader(members))
+  const bytes = decodeBase64url(segment)
+  if (bytes === undefined) {
+    throw new CountersignError('token_malformed', { reason: 'a segment is not canonical base64url' })
+  }
+  const header = deepFreeze(readHeader(parseStrictJsonObject(bytes)))
   // The segment is a slice that keeps the whole token alive; the copy keeps only the header.
   parsed.set(Buffer.from(segment, 'latin1').toString('latin1'), header)
   return header

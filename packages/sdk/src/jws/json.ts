@@ -27,10 +27,10 @@ const TOKEN_FAULTS: JsonFaultCodes = { malformed: 'token_malformed', tooLarge: '
  * @throws CountersignError `token_malformed` or `token_too_large`, or the codes given. The cause is never attached:
  * the messages of JSON.parse quote the text.
  */
-export function parseStrictJsonObject(bytes: Uint8Array, faults: JsonFaultCodes = TOKEN_FAULTS): JsonObject {
+export function parseStrictJsonObject(bytes: Buffer, faults: JsonFaultCodes = TOKEN_FAULTS): JsonObject {
   const text = decodeText(bytes, faults)
   // More opening brackets than the limit may still be shallow; only then is it worth looking closely.
-  if (bracketsIn(bytes) > MAX_JSON_DEPTH) refuseDeep(text, faults)
+  if (hasManyBrackets(text)) refuseDeep(text, faults)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -42,29 +42,28 @@ export function parseStrictJsonObject(bytes: Uint8Array, faults: JsonFaultCodes 
   }
   // JSON.stringify never writes a member twice, so equality proves that none was lost. Escapes and `__proto__` survive
   // the round trip and are left to the scanner.
-  const plain = !text.includes('\\') && !text.includes('__proto__')
-  if (!plain || JSON.stringify(value) !== text) scanMembers(text, faults)
+  if (text.includes('\\') || text.includes('__proto__') || JSON.stringify(value) !== text) scanMembers(text, faults)
   return value as JsonObject
 }
 
-function decodeText(bytes: Uint8Array, faults: JsonFaultCodes): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (isAscii(bytes)) return buffer.toString('latin1')
+function decodeText(bytes: Buffer, faults: JsonFaultCodes): string {
+  if (isAscii(bytes)) return bytes.toString('latin1')
   if (!isUtf8(bytes)) throw new CountersignError(faults.malformed, { reason: 'a segment is not UTF-8' })
-  // RFC 8259 section 8.1: a byte order mark is not part of JSON text. Buffer keeps it as U+FEFF.
+  // RFC 8259 section 8.1: a byte order mark is not part of JSON text.
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new CountersignError(faults.malformed, { reason: 'a segment starts with a byte order mark' })
   }
-  return buffer.toString('utf8')
+  return bytes.toString('utf8')
 }
 
-function bracketsIn(bytes: Uint8Array): number {
+function hasManyBrackets(text: string): boolean {
   let count = 0
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i]
-    if (byte === 0x7b || byte === 0x5b) count++
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
+      if (++count > MAX_JSON_DEPTH) return true
+    }
   }
-  return count
+  return false
 }
 
 // Runs before JSON.parse, on text that need not be JSON.

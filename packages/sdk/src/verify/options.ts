@@ -32,6 +32,10 @@ export function readOptions(options: TokenVerifierOptions): VerifierRules {
   if (!(maxLifetimeSeconds > 0 && Number.isFinite(maxLifetimeSeconds))) {
     throw invalid('"maxLifetimeSeconds" must be a positive number')
   }
+  const { cacheEntries = DEFAULT_CACHE_ENTRIES } = options
+  if (!(Number.isSafeInteger(cacheEntries) && cacheEntries > 0)) {
+    throw invalid('"cacheEntries" must be a positive whole number')
+  }
   const algorithms = readAlgorithms(options.algorithms)
   const types = readTypes(options.typ ?? 'at+jwt')
   const keys = readKeys(options, algorithms)
@@ -47,7 +51,7 @@ export function readOptions(options: TokenVerifierOptions): VerifierRules {
     maxLifetimeSeconds,
     allowMultipleAudiences: options.allowMultipleAudiences === true,
     requireSubject: options.requireSubject !== false,
-    cacheEntries: options.cache === true ? (options.cacheEntries ?? DEFAULT_CACHE_ENTRIES) : 0,
+    cacheEntries: options.cache === true ? cacheEntries : 0,
   }
 }
 

@@ -109,7 +109,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     const known = recall(token)
     if (known !== undefined) return known
     const parsed = admit(token, rules)
-    const key = rules.keys.peek(parsed.header.kid, parsed.header.alg)
+    const { kid, alg } = parsed.jws.header
+    const key = rules.keys.peek(kid, alg)
     return key === undefined ? undefined : complete(token, parsed, key)
   }
 
@@ -119,7 +120,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
       const known = recall(token)
       if (known !== undefined) return known
       const parsed = admit(token, rules)
-      const { kid, alg } = parsed.header
+      const { kid, alg } = parsed.jws.header
       return complete(token, parsed, rules.keys.peek(kid, alg) ?? (await rules.keys.find(kid, alg)))
     },
     close() {
@@ -128,7 +129,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   }
 }
 
-interface AdmittedJws extends UnverifiedJws {
+interface AdmittedJws {
+  readonly jws: UnverifiedJws
   readonly unverifiedClaims: JsonObject
 }
 
@@ -138,7 +140,7 @@ function admit(token: string, rules: VerifierRules): AdmittedJws {
   verifyHeader(jws.header, rules)
   const unverifiedClaims = parseStrictJsonObject(jws.unverifiedPayload)
   verifyIssuer(unverifiedClaims, rules.issuer)
-  return { ...jws, unverifiedClaims }
+  return { jws, unverifiedClaims }
 }
 
 function verifyHeader(header: JwsHeader, rules: VerifierRules): void {
@@ -150,19 +152,15 @@ function verifyHeader(header: JwsHeader, rules: VerifierRules): void {
   if (!rules.types.has(type)) throw new CountersignError('token_type_refused')
 }
 
-function verifyWithKey(
-  jws: AdmittedJws,
-  key: VerificationKey,
-  rules: VerifierRules,
-  nowSeconds: number,
-): VerifiedToken {
+function verifyWithKey(admitted: AdmittedJws, key: VerificationKey, rules: VerifierRules, now: number): VerifiedToken {
+  const { header, signingInput, signature } = admitted.jws
   // V-06: whatever the source answered, the key's algorithm is the one that runs.
-  if (key.alg !== jws.header.alg) throw new CountersignError('algorithm_refused')
-  if (!verifySignature(key, jws.signingInput, jws.signature)) throw new CountersignError('signature_invalid')
+  if (key.alg !== header.alg) throw new CountersignError('algorithm_refused')
+  if (!verifySignature(key, signingInput, signature)) throw new CountersignError('signature_invalid')
   return {
-    header: jws.header.members as VerifiedToken['header'],
-    claims: verifyClaims(jws.unverifiedClaims, rules, nowSeconds),
+    header: header.members as VerifiedToken['header'],
+    claims: verifyClaims(admitted.unverifiedClaims, rules, now),
     keyThumbprint: key.thumbprint,
-    kid: jws.header.kid,
+    kid: header.kid,
   }
 }
