@@ -6,7 +6,12 @@ export const MAX_CANDIDATES = 8
 
 /** The providers to ask about a proof, or why there is none. */
 export type CandidateOutcome =
-  | { readonly ok: true; readonly providers: readonly TrustProvider[] }
+  | {
+      readonly ok: true
+      readonly providers: readonly TrustProvider[]
+      /** How many more hold the key and are not asked, being beyond the limit: a configuration to be told of when none accepts. */
+      readonly omitted: number
+    }
   | { readonly ok: false; readonly refusal: ProofRefusal }
 
 type ByAudience = ReadonlyMap<string, readonly TrustProvider[]>
@@ -57,11 +62,17 @@ export function findCandidates(
       'trust providers are registered for the issuer, none for the audience of the proof',
     )
   }
-  if (sharing.length === 1) return { ok: true, providers: sharing }
+  if (sharing.length === 1) return { ok: true, providers: sharing, omitted: 0 }
   const kid = unverified.unverifiedKid
   const holding = kid === undefined ? [] : sharing.filter((provider) => keys.holdsKey(provider, kid))
-  if (holding.length > 0) return { ok: true, providers: holding.slice(0, MAX_CANDIDATES) }
-  if (sharing.length <= MAX_CANDIDATES) return { ok: true, providers: sharing }
+  if (holding.length > 0) {
+    return {
+      ok: true,
+      providers: holding.slice(0, MAX_CANDIDATES),
+      omitted: Math.max(0, holding.length - MAX_CANDIDATES),
+    }
+  }
+  if (sharing.length <= MAX_CANDIDATES) return { ok: true, providers: sharing, omitted: 0 }
   return refused(
     'proof_unknown_key',
     'signature',

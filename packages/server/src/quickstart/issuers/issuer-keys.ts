@@ -10,6 +10,8 @@ export interface IssuerKeys {
   jwks(): JsonObject
   /** A compact JWS over these claims by the newest key; members of `header` are added to, or replace, `alg` and `kid`. */
   sign(claims: JsonObject, header?: JsonObject): string
+  /** A compact JWS by the newest key over exactly these texts, also when they are no JSON: for tests of readers. */
+  signText(header: string, payload: string): string
   /** The kid of the key that signs now. */
   readonly kid: string
   /** Makes a new key that signs from now on; the earlier ones stay published. Returns its kid. */
@@ -31,20 +33,25 @@ async function generateKey(): Promise<Key> {
   return { kid, privateKey, jwk: { kty: 'RSA', use: 'sig', alg: 'RS256', kid, n, e } }
 }
 
-function encode(value: JsonObject): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url')
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64url')
 }
 
 /** Makes the keys of one emulated issuer; nothing is read from or written to disk. */
 export async function createIssuerKeys(): Promise<IssuerKeys> {
   let current = await generateKey()
   const published = new Map<string, Key>([[current.kid, current]])
+
+  function signText(header: string, payload: string): string {
+    const input = `${encode(header)}.${encode(payload)}`
+    return `${input}.${createSign('sha256').update(input).sign(current.privateKey).toString('base64url')}`
+  }
+
   return {
     jwks: () => ({ keys: [...published.values()].map((key) => key.jwk) }),
-    sign(claims, header = {}) {
-      const input = `${encode({ alg: 'RS256', kid: current.kid, ...header })}.${encode(claims)}`
-      return `${input}.${createSign('sha256').update(input).sign(current.privateKey).toString('base64url')}`
-    },
+    sign: (claims, header = {}) =>
+      signText(JSON.stringify({ alg: 'RS256', kid: current.kid, ...header }), JSON.stringify(claims)),
+    signText,
     get kid() {
       return current.kid
     },
