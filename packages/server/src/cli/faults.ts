@@ -1,5 +1,6 @@
 import { ERRORS, ServiceError } from '../errors.ts'
-import { EXITS, exitFor, isErrorCode } from './exits.ts'
+import { exitFor, isErrorCode } from './exit-for.ts'
+import { EXITS } from './exits.ts'
 
 /** Failures that arise in the CLI itself; those of the server are in errors.ts. */
 export const CLI_FAULTS = {

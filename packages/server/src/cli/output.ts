@@ -96,8 +96,8 @@ export async function printFault(
   }
   lines.push(`fix: ${printable(fault.fix)}`)
   if (isDocumented(fault.code)) lines.push(`see: countersign errors ${fault.code}`)
-  // Only where, not what: a message or a cause may quote input.
-  if (options.verbose > 0) lines.push(...frames(fault))
+  // Of what nobody foresaw only where it happened, not what it says: a message may quote input.
+  if (options.verbose > 0 && fault.code === 'unexpected') lines.push(...frames(fault))
   context.stderr.write(`${lines.join('\n')}\n`)
   if (options.streams || !['json', 'yaml', 'jsonl'].includes(options.output)) return
   await printDocument(faultDocument(fault), options.output, context)

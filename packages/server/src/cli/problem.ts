@@ -1,5 +1,5 @@
 import { ERRORS } from '../errors.ts'
-import { exitFor, isErrorCode } from './exits.ts'
+import { exitFor, isErrorCode } from './exit-for.ts'
 import { CliFault, cliFault, type FaultDetail } from './faults.ts'
 import { isObject, list, text } from './wire.ts'
 

@@ -1,5 +1,6 @@
 import { ERRORS } from '../../errors.ts'
-import { EXITS, exitFor } from '../exits.ts'
+import { exitFor } from '../exit-for.ts'
+import { EXITS } from '../exits.ts'
 import { CLI_FAULTS, CliFault, cliFault } from '../faults.ts'
 import { findNearest } from '../suggest.ts'
 import { renderFields } from '../terminal/index.ts'
