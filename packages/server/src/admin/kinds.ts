@@ -23,7 +23,7 @@ export function findKindByPlural(plural: string): ResourceKind | undefined {
   return KINDS.find((kind) => kind.plural === plural)
 }
 
-/** The singular noun of a kind in event and revision kinds: `trust-policy`. */
+/** The singular noun of a kind in event and revision kinds: `trust_policy`. */
 export function nounOf(kind: KindName): string {
-  return kind.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()
+  return kind.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase()
 }
