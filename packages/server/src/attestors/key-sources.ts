@@ -110,6 +110,19 @@ export function createKeySources(deps: KeySourcesDeps): KeySources {
     sources.delete(name)
   }
 
+  async function prefetchOne(provider: TrustProvider): Promise<void> {
+    let source: KeySource | undefined
+    try {
+      source = of(provider)
+      if (source.cachedKids().length === 0) await source.prefetch()
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error
+      // A remote source that could be opened has raised the alarm itself, with the state of its cache.
+      const raised = source !== undefined && (provider.keys.from === 'discovery' || provider.keys.from === 'jwksUri')
+      if (!raised) deps.onAlarm?.({ issuer: provider.issuer, code: 'keys_expired', error })
+    }
+  }
+
   return {
     of,
     holdsKey(provider, kid) {
@@ -122,19 +135,7 @@ export function createKeySources(deps: KeySourcesDeps): KeySources {
       }
     },
     async prefetch(providers) {
-      const loads = providers.map(async (provider) => {
-        const source = of(provider)
-        if (source.cachedKids().length === 0) await source.prefetch()
-      })
-      for (const [index, result] of (await Promise.allSettled(loads)).entries()) {
-        if (result.status === 'fulfilled') continue
-        if (!(result.reason instanceof CountersignError)) throw result.reason
-        // Remote sources have raised it themselves, with the state of their cache.
-        const provider = providers[index]
-        if (provider && (provider.keys.from === 'file' || provider.keys.from === 'inline')) {
-          deps.onAlarm?.({ issuer: provider.issuer, code: 'keys_expired', error: result.reason })
-        }
-      }
+      await Promise.all(providers.map(prefetchOne))
     },
     retain(providers) {
       const kept = new Set(providers.map(cachedName))
