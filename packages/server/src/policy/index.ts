@@ -8,6 +8,7 @@
 export { compileTrustPolicy, DEFAULT_TTL_SECONDS, type PolicyCompilation, type PolicyReferences } from './compile.ts'
 export { compilePolicies } from './compile-policies.ts'
 export { type ExplainInput, explainPolicies, type PolicyExplanation } from './explain.ts'
+export { type GeneratedPolicyDraft, type GenerateInput, generatePolicy } from './generate.ts'
 export { MAX_TTL_SECONDS } from './grant.ts'
 export { type FixInput, likelyFixes } from './likely-fixes.ts'
 export { type LintContext, lintTrustPolicy } from './lint.ts'
