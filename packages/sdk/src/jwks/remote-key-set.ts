@@ -268,12 +268,16 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySource {
       if (closing.signal.aborted) throw new CountersignError('keys_unavailable', { reason: 'the key source is closed' })
       const found = (await ready()).lookup(kid, alg)
       // J-09: only a kid that the set does not hold is a reason to ask again. Not a bad signature (J-10), nor an algorithm.
-      if (found !== 'unknown' || kid === undefined || isKnownUnknown(kid)) return requireKey(found)
-      if (inFlight === undefined && !mayStart()) return requireKey(found)
-      unknownKids.set(kid, clock())
-      // A failure leaves the good set in place; for this token the answer stays "unknown" (J-08).
-      await (inFlight ?? start()).catch(() => undefined)
-      return requireKey(usable()?.lookup(kid, alg) ?? 'unknown')
+      if (found !== 'unknown' || kid === undefined) return requireKey(found)
+      if (inFlight === undefined) {
+        if (isKnownUnknown(kid) || !mayStart()) return requireKey(found)
+        start().catch(() => undefined)
+      }
+      // A failure leaves the good set in place, and for this token the answer stays "unknown" (J-08).
+      await inFlight?.catch(() => undefined)
+      const answer = usable()?.lookup(kid, alg) ?? 'unknown'
+      if (answer === 'unknown') unknownKids.set(kid, clock())
+      return requireKey(answer)
     },
     has: (kid) => table?.has(kid) === true && !closing.signal.aborted,
     cachedKids: () => table?.kids() ?? [],
