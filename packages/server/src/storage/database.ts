@@ -7,7 +7,7 @@ import { createDialect } from './dialect.ts'
 import type { Engine, StorageLogger } from './engine.ts'
 import { assertPlan, closedError, createGuardedBatch } from './guarded-batch.ts'
 import { createRevisionLog } from './revision-log.ts'
-import type { Database, RevisionLog, StorageTables } from './types.ts'
+import type { Database, StorageTables } from './types.ts'
 
 const RETRIES = 3
 const TRANSACTION_LIMIT_MS = 30_000
@@ -62,7 +62,7 @@ export async function createDatabase<T extends StorageTables>(
         news = revisions.appendedIn(tx)
         return value
       })
-      if (news) inTransaction.exit(() => revisions.kick())
+      if (news) revisions.kick()
       return result
     } finally {
       scope.active = false
@@ -154,9 +154,5 @@ export async function createDatabase<T extends StorageTables>(
     },
   }
   // The tables of storage are part of T: what reads and writes them here reads and writes them there.
-  return {
-    ...database,
-    revisions: revisions.log as unknown as RevisionLog<T>,
-    read: read as unknown as Kysely<T>,
-  } as unknown as Database<T>
+  return database as unknown as Database<T>
 }

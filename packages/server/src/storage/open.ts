@@ -39,7 +39,7 @@ export async function openDatabase<T extends StorageTables>(options: OpenOptions
   const { target, migrations, now, logger } = options
   const engine =
     'embedded' in target
-      ? await openEmbedded({ directory: target.embedded.directory, migrations, now })
+      ? await openEmbedded({ directory: target.embedded.directory, migrations, now, logger })
       : await openPostgres({ ...target.postgres, migrations, now, logger })
   try {
     return await createDatabase<T>({ engine, now, logger })
@@ -56,6 +56,8 @@ export async function openDatabase<T extends StorageTables>(options: OpenOptions
  */
 export async function migrateDatabase(options: OpenOptions): Promise<MigrationResult> {
   const { target, migrations, now, logger } = options
-  if ('embedded' in target) return migrateEmbeddedDirectory({ directory: target.embedded.directory, migrations, now })
+  if ('embedded' in target) {
+    return migrateEmbeddedDirectory({ directory: target.embedded.directory, migrations, now, logger })
+  }
   return migratePostgres({ ...target.postgres, migrations, now, logger })
 }

@@ -149,20 +149,29 @@ export interface Database<T extends StorageTables> {
   readonly read: Kysely<T>
   /**
    * Runs `work` in one write transaction; commits when it resolves, rolls back when it throws.
-   * It must await nothing but its own statements (embedded: every other write waits behind it). Deadlocks and serialization
-   * failures are retried up to 3 times, so `work` must have no other effect.
+   * It must await nothing but its own statements (embedded: every other write waits behind it): {@link read}, batches and
+   * further transactions are refused in it with a TypeError, and after 30 seconds it is rolled back. Deadlocks and
+   * serialization failures are retried up to 3 times, so `work` must have no other effect.
    */
   transaction<R>(work: (tx: Transaction<T>) => Promise<R>): Promise<R>
   readonly revisions: RevisionLog<T>
   createGuardedBatch(plan: BatchPlan, options?: GuardedBatchOptions): GuardedBatch
   /**
    * Campaigns for leadership until closed; `lead` is called each time it is won and gets a signal that aborts when it is lost.
-   * At most one process leads; its transactions are fenced by the epoch.
+   * It runs until then: when it returns or throws, the leadership is given up and campaigned for again a second later.
+   * At most one process leads; its transactions are fenced by the epoch. One campaign per database.
    */
   campaign(holder: string, lead: (leader: Leader<T>) => Promise<void>): () => Promise<void>
-  /** Makes the partitions that rows with this value will need; resolves at once where nothing is to be made. */
+  /**
+   * Makes the partitions that rows from now up to this value will need; resolves at once where nothing is to be made.
+   * A guarded batch makes those of its own rows by itself. PostgreSQL makes none that lies more than 8 days ahead or is over
+   * for more than an hour: a row there is refused with `validation_failed`.
+   */
   ensurePartitions(table: string, upToValue: number): Promise<void>
-  /** Removes what lies wholly before `beforeValue`: dropped partitions on PostgreSQL, deleted rows (bounded per call) elsewhere. */
+  /**
+   * Removes what lies wholly before `beforeValue` and is past: dropped partitions on PostgreSQL (an hour after their range, by
+   * the database's clock), deleted rows (bounded per call) elsewhere. Returns how many partitions or rows went.
+   */
   dropBefore(table: string, beforeValue: number): Promise<number>
   /** Rejects when the database does not answer within `timeoutMs`; for readiness. */
   ping(timeoutMs: number): Promise<void>

@@ -1,6 +1,7 @@
 import { accessSync, chmodSync, closeSync, constants, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ServiceError } from '../../errors.ts'
+import type { StorageLogger } from '../engine.ts'
 
 function unusable(detail: string, cause?: unknown): ServiceError {
   return new ServiceError('data_directory_unusable', { detail, cause })
@@ -15,7 +16,7 @@ function codeOf(error: unknown): string | undefined {
  * Makes the data directory with mode 0700 if it is missing (its parent must exist), and sees to it that it can be used.
  * @throws ServiceError `data_directory_unusable`, saying what to do.
  */
-export function prepareDirectory(directory: string): void {
+export function prepareDirectory(directory: string, logger: StorageLogger | undefined): void {
   try {
     mkdirSync(directory, { mode: 0o700 })
     return
@@ -31,13 +32,21 @@ export function prepareDirectory(directory: string): void {
       throw unusable(`${directory} cannot be created (${code ?? 'unknown error'}); check who may write there`, error)
     }
   }
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+  const stats = statSync(directory, { throwIfNoEntry: false })
+  if (!stats?.isDirectory()) {
     throw unusable(`${directory} is not a directory; move it away, or name another data directory`)
   }
   try {
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw unusable(`${directory} is not writable for this user; give it to the user that runs the server`, error)
+  }
+  // Volumes of containers come like this, so it is said and not refused.
+  if ((stats.mode & 0o022) !== 0) {
+    logger?.warn(
+      { directory },
+      'the data directory is writable for other users: they could replace its files; use mode 0700',
+    )
   }
 }
 

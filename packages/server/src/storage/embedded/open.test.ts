@@ -92,7 +92,7 @@ test('a directory that this user may not write is refused', {
   chmodSync(join(directory, '..'), 0o755)
   const script = `
     const { prepareDirectory } = await import(${JSON.stringify(join(import.meta.dirname, 'directory.ts'))})
-    try { prepareDirectory(${JSON.stringify(directory)}) } catch (error) { console.log(error.code, error.detail) }`
+    try { prepareDirectory(${JSON.stringify(directory)}, undefined) } catch (error) { console.log(error.code, error.detail) }`
   const output = execFileSync(process.execPath, ['--conditions=source', '--input-type=module', '--eval', script], {
     encoding: 'utf8',
     uid: 65534,
@@ -183,6 +183,16 @@ test('directory and files are for their owner only', async (t) => {
   const files = readdirSync(directory)
   assert.equal(files.includes('countersign.db-wal'), true)
   for (const file of files) assert.equal(statSync(join(directory, file)).mode & 0o777, 0o600, file)
+})
+
+test('a directory that others may write is reported', async (t) => {
+  const directory = join(makeParent(t), 'data')
+  mkdirSync(directory)
+  chmodSync(directory, 0o777)
+  const warnings: string[] = []
+  const logger = { warn: (_: unknown, message: string) => void warnings.push(message), error: () => undefined }
+  await openStorage(t, { target: { embedded: { directory } }, logger })
+  assert.match(warnings.join(), /writable for other users/)
 })
 
 test('a database file that others could read is closed to them', async (t) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { SqliteAdapter, SqliteQueryCompiler } from 'kysely'
 import { ServiceError } from '../../errors.ts'
 import type { Now } from '../../lib/index.ts'
-import type { Engine, StatementResult } from '../engine.ts'
+import type { Engine, StatementResult, StorageLogger } from '../engine.ts'
 import { getPartitioned, type MigrationResult } from '../migrations.ts'
 import type { BatchPlan, BatchTable, Migration } from '../types.ts'
 import { quoteName } from '../values.ts'
@@ -23,6 +23,7 @@ export interface EmbeddedDependencies {
   readonly directory: string
   readonly migrations: readonly Migration[]
   readonly now: Now
+  readonly logger: StorageLogger | undefined
 }
 
 interface OpenFile {
@@ -33,8 +34,8 @@ interface OpenFile {
 }
 
 /** Locks the directory, reads the file through, and brings its schema up to date. Changes nothing when it refuses. */
-async function openFile({ directory, migrations, now }: EmbeddedDependencies): Promise<OpenFile> {
-  prepareDirectory(directory)
+async function openFile({ directory, migrations, now, logger }: EmbeddedDependencies): Promise<OpenFile> {
+  prepareDirectory(directory, logger)
   const unlock = lockDirectory(directory)
   const writer = startWriter()
   const close = async (): Promise<void> => {
@@ -111,7 +112,7 @@ export async function openEmbedded(dependencies: EmbeddedDependencies): Promise<
     stream: reader.stream,
     translate: translateEmbedded,
     isRetryable: () => false,
-    isStatementFault: (error) => !(error instanceof ServiceError) && error instanceof EmbeddedError,
+    isStatementFault: (error) => error instanceof EmbeddedError && translateEmbedded(error) === error,
     prepareBatch: (plan: BatchPlan) => {
       const guardSql = insertStatement({ ...plan.guard, onConflict: 'ignore' })
       const rowSql = Object.values(plan.dependents).map(insertStatement)

@@ -24,9 +24,11 @@ const CONNECTION_LOST =
  */
 const SERVER_CLASSES = new Set(['08', '28', '3D', '53', '57', '58', 'XX'])
 
-/** A read-only server: a standby, e.g. right after a failover. */
-const READ_ONLY = '25006'
-const IDLE_IN_TRANSACTION_TIMEOUT = '25P03'
+/** A read-only server (a standby, e.g. right after a failover), an idle transaction ended, a lock not had in time. */
+const UNABLE = new Set(['25006', '25P03', '55P03'])
+
+/** A row without a partition, and a partition that may not be made. */
+const CHECK_VIOLATION = '23514'
 
 function sqlState(error: unknown): string | undefined {
   const { code, severity } = error as { code?: unknown; severity?: unknown }
@@ -36,7 +38,7 @@ function sqlState(error: unknown): string | undefined {
 function isOutOfReach(error: Error): boolean {
   const state = sqlState(error)
   if (state !== undefined) {
-    return SERVER_CLASSES.has(state.slice(0, 2)) || state === READ_ONLY || state === IDLE_IN_TRANSACTION_TIMEOUT
+    return SERVER_CLASSES.has(state.slice(0, 2)) || UNABLE.has(state)
   }
   const { code } = error as { code?: unknown }
   return (typeof code === 'string' && SOCKET_CODES.has(code)) || CONNECTION_LOST.test(error.message)
@@ -49,7 +51,7 @@ export function translatePostgres(error: unknown): unknown {
     return new ServiceError('store_unavailable', { internal: error.message, cause: error })
   }
   // A row whose partition does not exist and may not be made: before or beyond what is kept.
-  if (sqlState(error) === '23514' && 'routine' in error && error.routine === 'ExecFindPartition') {
+  if (sqlState(error) === CHECK_VIOLATION && 'routine' in error && error.routine === 'ExecFindPartition') {
     return new ServiceError('validation_failed', {
       detail: 'a row lies outside of the range that is kept',
       cause: error,
@@ -67,4 +69,9 @@ export function isRetryablePostgres(error: unknown): boolean {
 /** The server answered that a statement was wrong, so its transaction is surely rolled back. */
 export function isStatementFaultPostgres(error: unknown): boolean {
   return error instanceof Error && sqlState(error) !== undefined && !isOutOfReach(error)
+}
+
+/** The database's own rules refuse to make a partition for a value. */
+export function isRefusedPartition(error: unknown): boolean {
+  return sqlState(error) === CHECK_VIOLATION
 }

@@ -8,7 +8,7 @@ import type { BatchPlan } from '../types.ts'
 import type { StorableValue } from '../values.ts'
 import { createBatchWriter } from './batch.ts'
 import { createPool } from './connect.ts'
-import { isRetryablePostgres, isStatementFaultPostgres, translatePostgres } from './errors.ts'
+import { isRefusedPartition, isRetryablePostgres, isStatementFaultPostgres, translatePostgres } from './errors.ts'
 import { LOCKS, REVISION_CHANNEL } from './locks.ts'
 import { assertCurrent, type MigratePostgresDependencies, migratePostgres } from './migrate.ts'
 import { openSession } from './session.ts'
@@ -156,7 +156,7 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
             await ensure(table, value)
           } catch (error) {
             // A range that may not be made: the row itself will be refused, and only its own entry fails.
-            if (!isStatementFaultPostgres(error)) throw error
+            if (!isRefusedPartition(error)) throw error
           }
         }
       }

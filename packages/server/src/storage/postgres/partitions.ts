@@ -35,6 +35,9 @@ export function partitionFunctions({ table, spanMs }: PartitionedTable, schema: 
   const inSchema = quoteText(schema)
   const qualified = (name: string): string => `"${schema.replaceAll('"', '""')}".${quoteName(name)}`
   const span = Math.trunc(spanMs)
+  // By a query and not by to_regclass: the latter may answer from before the wait for the lock.
+  const exists = `EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = ${inSchema} AND c.relname = partition_name)`
   return [
     // Made beside its table and then attached: PARTITION OF would lock the table against every writer.
     `CREATE FUNCTION storage_ensure_${table}(row_value BIGINT) RETURNS VOID
@@ -47,9 +50,9 @@ export function partitionFunctions({ table, spanMs }: PartitionedTable, schema: 
         IF row_value < 0 OR NOT ${qualified('storage_may_create_partition')}(lower_bound, upper_bound) THEN
           RAISE EXCEPTION 'no partition of ${table} may be made for this value' USING ERRCODE = 'check_violation';
         END IF;
-        IF to_regclass(format('%I.%I', ${inSchema}, partition_name)) IS NOT NULL THEN RETURN; END IF;
+        IF ${exists} THEN RETURN; END IF;
         PERFORM pg_advisory_xact_lock(${LOCKS.partitions});
-        IF to_regclass(format('%I.%I', ${inSchema}, partition_name)) IS NOT NULL THEN RETURN; END IF;
+        IF ${exists} THEN RETURN; END IF;
         EXECUTE format('CREATE TABLE %I.%I (LIKE %I.%I INCLUDING ALL)', ${inSchema}, partition_name, ${inSchema}, '${table}');
         EXECUTE format('ALTER TABLE %I.%I ATTACH PARTITION %I.%I FOR VALUES FROM (%s) TO (%s)',
           ${inSchema}, '${table}', ${inSchema}, partition_name, lower_bound, upper_bound);
