@@ -67,21 +67,25 @@ function providerEffect(before: Resource | undefined, after: Resource | undefine
   return old && now ? compareProviders(old, now) : both('the provider cannot be compared')
 }
 
-/** The policy as far as it can grant; undefined for none, one that does not compile (it denies), and a shadow. */
-function enforcing(resource: Resource | undefined, references: CompiledReferences): TrustPolicy | undefined {
+/** The policy if it is compiled, `'broken'` if it does not compile; undefined for none and for a shadow, which never grants. */
+function enforcing(resource: Resource | undefined, references: CompiledReferences): TrustPolicy | 'broken' | undefined {
   if (!resource) return undefined
   const compilation = compileTrustPolicy(resource, references)
-  if (!('policy' in compilation) || compilation.policy.mode !== 'enforce') return undefined
-  return compilation.policy
+  if (!('policy' in compilation)) return 'broken'
+  return compilation.policy.mode === 'enforce' ? compilation.policy : undefined
 }
 
 function policyEffect(before: Resource | undefined, after: Resource | undefined, sides: BothSides): Effect {
+  // Whatever it is now, it may have issued while it was something else.
+  if (before && !after) return narrows('the policy is deleted')
+  const toggled = enabledEffect(before, after)
+  if (toggled?.effect === 'narrows') return toggled
   const old = enforcing(before, sides.before)
   const now = enforcing(after, sides.after)
   if (!old && !now) return NO_EFFECT
+  if (old === 'broken' || now === 'broken') return both('the policy cannot be compared')
   if (!old) return widens(before ? 'the policy takes effect' : 'a new policy takes effect')
-  if (!now) return narrows(after ? 'the policy no longer takes effect' : 'the policy is deleted')
-  const toggled = enabledEffect(before, after)
+  if (!now) return narrows('the policy no longer takes effect')
   if (toggled) return toggled
   // Also while it is disabled: whoever enables it later has not seen the change, and what it issued before may still be alive.
   const { effect, reasons } = comparePolicies({ ...old, enabled: true }, { ...now, enabled: true })

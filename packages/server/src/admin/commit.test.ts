@@ -112,7 +112,7 @@ describe('revocation by change (design section 5, invariant 7)', () => {
   }
 
   for (const [name, document] of [
-    ['a purpose that is reworded', changed(POLICY, { 'metadata.purpose': 'x' })],
+    ['a purpose that is reworded', changed(POLICY, { 'metadata.purpose': 'deploys the orders API daily' })],
     ['a test that is added', changed(POLICY, { tests: [...POLICY.tests, { deny: { change: { ref: 'x' } } }] })],
     ['a policy that only widens', changed(POLICY, { 'spec.grant.ttl': '30m' })],
     ['a service with one more scope', changed(SERVICE, { 'spec.scopes': [...SERVICE.spec.scopes, 'orders:list'] })],

@@ -15,7 +15,7 @@ export {
   managementGrants,
 } from './escalation.ts'
 export { createIdempotency, IDEMPOTENCY_HOURS, type Idempotency, type RepeatableAnswer } from './idempotency.ts'
-export { findKindByPlural, KINDS, nounOf } from './kinds.ts'
+export { findKindByPlural, KINDS, nounOf, schemaOf } from './kinds.ts'
 export { MANAGEMENT_SERVICE_ID, MANAGEMENT_SERVICE_NAME, managementService } from './management-service.ts'
 export {
   ALL_MANAGEMENT_SCOPES,

@@ -1,7 +1,8 @@
 import { trustProviderKind } from '../attestors/index.ts'
 import { personKind, serviceKind, teamKind, workloadKind } from '../inventory/index.ts'
+import type { JsonObject } from '../lib/index.ts'
 import { trustPolicyKind } from '../policy/index.ts'
-import type { KindName, ResourceKind } from '../resources/index.ts'
+import { jsonSchemaFor, type KindName, type ResourceKind } from '../resources/index.ts'
 
 /** Forgets the type of the spec: from here on a document's spec is JSON that its own kind has parsed. */
 function untyped<Spec>(kind: ResourceKind<Spec>): ResourceKind {
@@ -26,4 +27,10 @@ export function findKindByPlural(plural: string): ResourceKind | undefined {
 /** The singular noun of a kind in event and revision kinds: `trust_policy`. */
 export function nounOf(kind: KindName): string {
   return kind.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase()
+}
+
+/** The JSON Schema of a kind's documents, by kind (`TrustPolicy`) or noun (`trust-policies`). Undefined for anything else. */
+export function schemaOf(kindOrPlural: string): JsonObject | undefined {
+  const found = KINDS.find(({ kind, plural }) => kind === kindOrPlural || plural === kindOrPlural)
+  return found && jsonSchemaFor(found)
 }

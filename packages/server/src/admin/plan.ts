@@ -37,7 +37,7 @@ export interface MadePlan {
  * and the hash that names exactly this plan (the documents, the revisions that they replace, and those that they refer to).
  */
 export function makePlan({ drafts, problems: parseProblems }: Drafts, context: PlanContext): MadePlan {
-  const { state, management, actor } = context
+  const { state, management, actor, now } = context
   const resources = resultingState(state, drafts)
   const sides: BothSides = {
     before: compileReferences(state.resources.values(), management),
@@ -50,7 +50,11 @@ export function makePlan({ drafts, problems: parseProblems }: Drafts, context: P
   }
   const steps: Step[] = []
   const unchanged: PlannedChange[] = []
-  const found = validateState(drafts, { ...context, resources, references: sides.after })
+  const found = validateState(drafts, {
+    ...context,
+    before: { resources: state.resources, references: sides.before, now },
+    after: { resources, references: sides.after, now },
+  })
   for (const draft of drafts) {
     const change = plannedChange(draft, sides)
     const mine = found.filter((problem) => problem.document === labelOfDraft(draft))

@@ -1,6 +1,12 @@
-import { parseOwner, type Resource } from '../resources/index.ts'
+import { parseOwner, type Resource, type ResourceDocument } from '../resources/index.ts'
 import type { DocumentProblem, Draft } from './draft.ts'
 import { labelOfResource } from './state.ts'
+
+/** The provider and service that a policy names; also of a stored one that no longer has the shape of a policy. */
+export function namesIn({ spec }: ResourceDocument): { readonly provider: string; readonly service: string } {
+  const { provider, grant } = spec as { readonly provider?: unknown; readonly grant?: { readonly service?: unknown } }
+  return { provider: String(provider), service: String(grant?.service) }
+}
 
 /** What a resource refers to by name, as labels. */
 export function referencesOf({ document }: Resource): readonly string[] {
@@ -8,12 +14,12 @@ export function referencesOf({ document }: Resource): readonly string[] {
   const owner = document.metadata.owner === undefined ? undefined : parseOwner(document.metadata.owner)
   if (owner) labels.push(`${owner.kind}/${owner.name}`)
   if (document.kind === 'TrustPolicy') {
-    const { provider, grant } = document.spec as { provider: string; grant: { service: string } }
-    labels.push(`TrustProvider/${provider}`, `Service/${grant.service}`)
+    const { provider, service } = namesIn(document)
+    labels.push(`TrustProvider/${provider}`, `Service/${service}`)
   }
   if (document.kind === 'Team') {
-    const { members } = document.spec as { members: readonly string[] }
-    labels.push(...members.map((name) => `Person/${name}`))
+    const { members } = document.spec
+    if (Array.isArray(members)) labels.push(...members.map((name) => `Person/${name}`))
   }
   return labels
 }

@@ -1,27 +1,26 @@
 import { lintTrustProvider } from '../attestors/index.ts'
-import { compileService, type Service } from '../inventory/index.ts'
+import type { Service } from '../inventory/index.ts'
 import { type Problem, parseOwner, type Resource } from '../resources/index.ts'
 import { type DocumentProblem, type Draft, SET_LABEL } from './draft.ts'
 import { MANAGEMENT_SERVICE_NAME } from './management-service.ts'
-import { findPolicyProblems } from './policy-problems.ts'
-import { findReferenceProblems } from './references.ts'
-import { type CompiledReferences, labelOfResource } from './state.ts'
+import { createPolicyProblems, type PolicySurroundings } from './policy-problems.ts'
+import { findReferenceProblems, referencesOf } from './references.ts'
+import { labelOfResource } from './state.ts'
 
 /** What the resulting state is checked against. */
 export interface ValidationContext {
-  /** The whole resulting state. */
-  readonly resources: ReadonlyMap<string, Resource>
-  readonly references: CompiledReferences
+  readonly before: PolicySurroundings
+  readonly after: PolicySurroundings
   readonly management: Service
   readonly issuer: string
-  readonly now: Date
 }
 
 /**
- * Everything that is wrong with the state that the changes lead to, found on the changed documents and on those that refer to
- * them. Documents that nobody touches do not stand in the way, even if a newer version would refuse them.
+ * Everything that is wrong with the state that the changes lead to, found on the changed documents and on the policies that refer
+ * to them. What nobody touches does not stand in the way, even if a newer version would refuse it.
  */
 export function validateState(drafts: readonly Draft[], context: ValidationContext): readonly DocumentProblem[] {
+  const { before, after: state } = context
   const problems: DocumentProblem[] = []
   const report = (resource: Resource, found: readonly Problem[]) => {
     const document = labelOfResource(resource)
@@ -32,21 +31,33 @@ export function validateState(drafts: readonly Draft[], context: ValidationConte
     // Disabling and deleting must work on everything, also on what a newer version would refuse.
     if (!after || verb === 'disabled') continue
     touched.add(labelOfResource(after))
-    report(after, commonProblems(after, context))
+    report(after, commonProblems(after, state))
     if (after.document.kind === 'TrustProvider') report(after, lintTrustProvider(after.document))
     if (after.document.kind === 'Service') report(after, serviceProblems(after))
   }
-  for (const resource of context.resources.values()) {
+  if (touched.size === 0) return [...problems, ...findReferenceProblems(drafts, state)]
+  const problemsBefore = createPolicyProblems(before)
+  const problemsAfter = createPolicyProblems(state)
+  for (const resource of state.resources.values()) {
     if (resource.document.kind !== 'TrustPolicy') continue
-    const { provider, grant } = resource.document.spec as { provider: string; grant: { service: string } }
-    const concerned = [labelOfResource(resource), `TrustProvider/${provider}`, `Service/${grant.service}`]
-    if (concerned.some((label) => touched.has(label))) report(resource, findPolicyProblems(resource, context))
+    const label = labelOfResource(resource)
+    if (touched.has(label)) {
+      report(resource, problemsAfter(resource))
+    } else if (referencesOf(resource).some((reference) => touched.has(reference))) {
+      // Its provider, service or owner changes: what that breaks refuses the change, what was wrong before does not.
+      const known = new Set(problemsBefore(resource).map(({ code, pointer }) => `${code} ${pointer}`))
+      const broken = problemsAfter(resource).filter(({ severity }) => severity === 'error')
+      report(
+        resource,
+        broken.filter(({ code, pointer }) => !known.has(`${code} ${pointer}`)),
+      )
+    }
   }
-  problems.push(...findReferenceProblems(drafts, context), ...audienceProblems(context, touched))
+  problems.push(...findReferenceProblems(drafts, state), ...audienceProblems(context, touched))
   return problems
 }
 
-function commonProblems({ document }: Resource, { now, resources }: ValidationContext): readonly Problem[] {
+function commonProblems({ document }: Resource, { now, resources }: PolicySurroundings): readonly Problem[] {
   const problems: Problem[] = []
   const { owner, reviewBy, labels } = document.metadata
   const reference = owner === undefined ? undefined : parseOwner(owner)
@@ -104,7 +115,8 @@ function normal(audience: string): string {
  * (design section 7): else a token or proof made for one would be accepted by another (S-06, S-16).
  */
 function audienceProblems(context: ValidationContext, touched: ReadonlySet<string>): readonly DocumentProblem[] {
-  const { resources, references, management, issuer } = context
+  const { management, issuer } = context
+  const { resources, references } = context.after
   const owners = new Map<string, { readonly what: string; readonly label: string | undefined }>()
   owners.set(normal(issuer), { what: 'the issuer of this installation', label: undefined })
   owners.set(normal(management.audience), { what: 'the audience of the management API', label: undefined })
@@ -130,7 +142,7 @@ function audienceProblems(context: ValidationContext, touched: ReadonlySet<strin
   for (const resource of resources.values()) {
     if (resource.document.kind !== 'Service') continue
     const label = labelOfResource(resource)
-    const audience = normal(compileService(resource).audience)
+    const audience = normal(String(resource.document.spec.audience))
     const taken = owners.get(audience)
     if (taken && (touched.has(label) || (taken.label !== undefined && touched.has(taken.label)))) {
       refuse(label, taken.what)

@@ -1,6 +1,6 @@
 import type { Kysely, Selectable, Transaction } from 'kysely'
 import { ServiceError } from '../errors.ts'
-import { canonicalJson, type JsonValue, type Now, newId } from '../lib/index.ts'
+import { type Now, newId } from '../lib/index.ts'
 import type { DocumentRevisionsTable, DocumentsTable, Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
 import { API_VERSION } from './document-schema.ts'
@@ -57,7 +57,8 @@ type DocumentRow = Selectable<DocumentsTable>
 /** The canonical text that is stored of a document. */
 function bodyOf(document: ResourceDocument): string {
   const { metadata, spec, tests } = document
-  return canonicalJson({ metadata, spec, ...(tests ? { tests } : {}) } as unknown as JsonValue)
+  // Members stay in the order in which they were written: explanations list a policy's conditions in file order.
+  return JSON.stringify({ metadata, spec, ...(tests ? { tests } : {}) })
 }
 
 function toResource(row: DocumentRow): Resource {
