@@ -6,11 +6,7 @@
  */
 export { type AddressClass, type AddressRule, classifyAddress, isAddressAllowed, isPublicAddress } from './address.ts'
 export type { FetchOptions, Lookup, ResolvedAddress } from './fetch-json.ts'
-export {
-  createRemoteKeySet,
-  type KeyName,
-  type KeySetAlarm,
-  type KeySetChange,
-  type RemoteKeySetOptions,
-} from './remote-key-set.ts'
+export type { KeyName, KeySetChange } from './key-set-change.ts'
+export { createRemoteKeySet } from './remote-key-set.ts'
+export type { KeySetAlarm, RemoteKeySetOptions } from './remote-options.ts'
 export { type FetchTarget, parseFetchUrl, parseIssuerUrl, type UrlRules } from './url.ts'

@@ -5,7 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { encode, makeKey, signToken } from '../signed-tokens.fixture.ts'
 import { createTokenVerifier } from '../verify/index.ts'
 import { selfSign, startIssuer } from './issuer-server.fixture.ts'
-import { createRemoteKeySet, type KeySetAlarm, type KeySetChange, type RemoteKeySetOptions } from './remote-key-set.ts'
+import type { KeySetChange } from './key-set-change.ts'
+import { createRemoteKeySet } from './remote-key-set.ts'
+import type { KeySetAlarm, RemoteKeySetOptions } from './remote-options.ts'
 
 const first = makeKey('ES256', 'k1')
 const second = makeKey('ES256', 'k2')
@@ -84,6 +86,8 @@ test('J-03: a discovery document of another issuer, or with keys elsewhere, is r
       assert.match(error.message, new RegExp(reason), JSON.stringify(document))
       return true
     })
+    const itself = /another issuer|no jwks_uri|origin/.test(reason)
+    if (itself) await assert.rejects(keys.prefetch(), { code: 'discovery_invalid' })
     keys.close()
   }
   assert.equal(other.connections, 0)

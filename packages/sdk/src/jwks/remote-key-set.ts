@@ -7,11 +7,10 @@ import {
   parseKeySet,
   readAlgorithms,
   requireKey,
-  type SkippedKey,
-  type VerificationKey,
 } from '../keys/index.ts'
-import type { Lookup } from './fetch-json.ts'
-import { type FetchTarget, parseFetchUrl, parseIssuerUrl, type UrlRules } from './url.ts'
+import { differenceOf } from './key-set-change.ts'
+import { type KeySetAlarm, type RemoteKeySetOptions, readUrlRules } from './remote-options.ts'
+import { type FetchTarget, parseFetchUrl, parseIssuerUrl } from './url.ts'
 
 /** Longest accepted key set document, in bytes (J-06). */
 export const MAX_JWKS_BYTES = 524_288
@@ -24,63 +23,6 @@ const FIRST_RETRY_MS = 1000
 const FAILURE_RECENT_MS = 2 * COOLDOWN_MS
 /** Kids that are remembered as unknown, in each of two generations. */
 const UNKNOWN_KIDS = 1000
-
-/** Something about an issuer's keys that an operator should see. Verification goes on as far as it safely can. */
-export interface KeySetAlarm {
-  readonly issuer: string
-  /**
-   * `refresh_failed`: the last good keys stay in use, for at most a day; `keys_expired`: they are too old now, tokens are
-   * refused; `keys_skipped`: some keys of the new set cannot be used; `no_usable_keys`: none of them can.
-   */
-  readonly code: 'refresh_failed' | 'keys_expired' | 'keys_skipped' | 'no_usable_keys'
-  readonly error?: CountersignError
-  readonly skipped?: readonly SkippedKey[]
-}
-
-/** A key as it appears in a {@link KeySetChange}. */
-export interface KeyName {
-  readonly kid: string | undefined
-  /** RFC 7638. */
-  readonly thumbprint: string
-}
-
-/** How the usable keys of an issuer changed with a refresh. */
-export interface KeySetChange {
-  readonly issuer: string
-  /** The first set since this source exists; everything counts as added. */
-  readonly initial: boolean
-  readonly added: readonly KeyName[]
-  readonly removed: readonly KeyName[]
-}
-
-/** Options of {@link createRemoteKeySet}. */
-export interface RemoteKeySetOptions {
-  /** The issuer whose keys these are; must be a fetchable https URL when the keys are discovered. */
-  readonly issuer: string
-  /** Where the keys are; when not given, the issuer's discovery document says. */
-  readonly jwksUri?: string
-  /** Allowed algorithms; ES256, RS256 and Ed25519 when not given. */
-  readonly algorithms?: readonly string[]
-  /** Lets hosts be in private networks or on this machine. Link-local and metadata addresses stay refused. */
-  readonly allowPrivateNetwork?: boolean
-  /** Lets plain http be used with loopback hosts. For development only: whoever is on this machine can be the issuer. */
-  readonly allowLoopbackHttp?: boolean
-  /** Further exact origins on which the keys may lie, and whose ports are allowed. */
-  readonly allowedOrigins?: readonly string[]
-  /** PEM certificates that are trusted for this issuer instead of the well-known authorities. */
-  readonly ca?: string
-  /** Fetches again by itself, with jitter, before the keys grow stale (J-14); otherwise the next use does. */
-  readonly prefetchOnSchedule?: boolean
-  readonly onAlarm?: (alarm: KeySetAlarm) => void
-  readonly onChange?: (change: KeySetChange) => void
-  /** The current time; the system's clock when not given. */
-  readonly now?: () => Date
-  /** Resolves host names; the system's resolver when not given. Its answers are checked all the same. */
-  readonly lookup?: Lookup
-  /** Milliseconds until a connection must stand, and until a document must be complete; 2,000 and 5,000 when not given. */
-  readonly connectTimeoutMs?: number
-  readonly totalTimeoutMs?: number
-}
 
 /**
  * The keys of one issuer, fetched and kept (J-08 to J-11, J-14): fresh for 10 minutes, served for up to 24 hours while
@@ -95,7 +37,7 @@ export interface RemoteKeySetOptions {
 export function createRemoteKeySet(options: RemoteKeySetOptions): KeySource {
   const { issuer, now, onAlarm, onChange } = options
   const algorithms = readAlgorithms(options.algorithms)
-  const rules = readRules(options)
+  const rules = readUrlRules(options)
   const fixedTarget = options.jwksUri === undefined ? undefined : parseFetchUrl(options.jwksUri, rules)
   if (typeof issuer !== 'string' || issuer === '') {
     throw new CountersignError('configuration_invalid', { reason: '"issuer" must be a non-empty string' })
@@ -290,21 +232,6 @@ export function createRemoteKeySet(options: RemoteKeySetOptions): KeySource {
   }
 }
 
-function readRules(options: RemoteKeySetOptions): UrlRules {
-  const { allowedOrigins = [] } = options
-  for (const origin of allowedOrigins) {
-    // An allowlist entry with a path or another spelling would never match, and look as if it did.
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      throw new CountersignError('configuration_invalid', { reason: '"allowedOrigins" must hold exact origins' })
-    }
-  }
-  return {
-    allowedOrigins,
-    allowPrivateNetwork: options.allowPrivateNetwork === true,
-    allowLoopbackHttp: options.allowLoopbackHttp === true,
-  }
-}
-
 function jittered(): number {
   return FRESH_MS * (0.7 + Math.random() * 0.2)
 }
@@ -312,19 +239,6 @@ function jittered(): number {
 function unavailable(cause: unknown): CountersignError {
   const reason = isCountersignError(cause) ? cause.message : undefined
   return new CountersignError('keys_unavailable', { cause, ...(reason !== undefined && { reason }) })
-}
-
-function differenceOf(issuer: string, previous: KeyTable | undefined, next: KeyTable): KeySetChange | undefined {
-  const before = named(previous?.keys ?? [])
-  const after = named(next.keys)
-  const added = [...after].filter(([name]) => !before.has(name)).map(([, key]) => key)
-  const removed = [...before].filter(([name]) => !after.has(name)).map(([, key]) => key)
-  if (previous !== undefined && added.length === 0 && removed.length === 0) return undefined
-  return { issuer, initial: previous === undefined, added, removed }
-}
-
-function named(keys: readonly VerificationKey[]): Map<string, KeyName> {
-  return new Map(keys.map(({ kid, thumbprint }) => [JSON.stringify([kid ?? null, thumbprint]), { kid, thumbprint }]))
 }
 
 // A callback that throws must neither lose keys that have been verified nor end the process.
