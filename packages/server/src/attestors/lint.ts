@@ -88,16 +88,21 @@ function lintRequire(spec: TrustProviderSpec, preset: Preset, report: Report): v
   }
 }
 
+/** Host and port: the emulated issuers of one machine differ by their port only. */
+function authorityOf(issuer: string): string | undefined {
+  return URL.canParse(issuer) ? new URL(issuer).host : undefined
+}
+
 // S-06, D-606: a proof for the issuer's default audience was not made for us, and whoever received it could present it here.
 function lintAudience(spec: TrustProviderSpec, preset: Preset, report: Report): void {
   const fix = "set the audience to this installation's own URL, and request proofs for it"
-  const host = /^[a-z]+:\/\/([^/:?#]+)/i.exec(spec.audience)?.[1]?.toLowerCase()
+  const host = /^[a-z]+:\/\/([^/?#]+)/i.exec(spec.audience)?.[1]?.toLowerCase()
   if (spec.audience.replace(/\/+$/, '') === spec.issuer.replace(/\/+$/, '')) {
     report('error', 'audience_default', '/spec/audience', 'the audience is the issuer itself', fix)
   } else if (
     preset.name === 'github-actions' &&
     host !== undefined &&
-    (host === 'github.com' || host.endsWith('.ghe.com') || host === issuerHostname(spec.issuer))
+    (host === 'github.com' || host.endsWith('.ghe.com') || host === authorityOf(spec.issuer))
   ) {
     report(
       'error',

@@ -14,6 +14,16 @@ import {
 } from './exchange.fixture.ts'
 import type { ExchangeResult } from './exchange.ts'
 
+interface OurClaims {
+  readonly sub: string
+  readonly client_id: string
+  readonly scope: string
+  readonly aud: string
+  readonly iat: number
+  readonly exp: number
+  readonly cs: { readonly pol: string; readonly tp: readonly string[]; readonly svc: string; readonly rev: number }
+}
+
 function refused(result: ExchangeResult, code: string): string {
   assert.ok(!result.ok, 'the exchange was allowed')
   assert.equal(result.code, code)
@@ -245,11 +255,11 @@ test('the token is RFC 9068 with our claims, verifies with the SDK, and lives no
   })
   const { header, claims } = await verifier.verify(result.accessToken)
   assert.equal(header.typ, 'at+jwt')
-  const { sub, client_id: clientId, scope, cs, iat, exp, aud } = claims as Record<string, never>
+  const { sub, client_id: clientId, scope, cs, iat, exp, aud } = claims as unknown as OurClaims
   assert.match(sub, /^countersign:\/\/sts\.acme\.example\/workload\/tp_github\//)
   assert.match(clientId, /^wl_/)
   assert.deepEqual([scope, aud, exp - iat], ['orders:deploy', AUDIENCE, 600])
-  assert.deepEqual(cs, { pol: 'pol_deploy', tp: ['tp_github'], svc: 'svc_orders', rev: (cs as { rev: number }).rev })
+  assert.deepEqual(cs, { pol: 'pol_deploy', tp: ['tp_github'], svc: 'svc_orders', rev: cs.rev })
   const shorter = allowed(await exchange(issuer.sign(), { ttlSeconds: 60 }))
   assert.equal(shorter.expiresInSeconds, 60)
 })

@@ -13,6 +13,8 @@ export {
   type ExchangeResult,
 } from './exchange.ts'
 export { createExplain, type ExplainDeps } from './explain.ts'
+export { createGeneratePolicy, type GeneratePolicyDeps } from './generate.ts'
+export { createInspectProof, type InspectProofDeps, type ProofInspection } from './inspect.ts'
 export { type Instance, startInstance } from './instance.ts'
 export { createLedger, type Ledger } from './ledger.ts'
 export { createEarlyRefusals, type EarlyRefusal, type EarlyRefusals } from './refusals.ts'

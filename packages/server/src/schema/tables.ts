@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely'
 import type { StorageTables } from '../storage/index.ts'
 
-/** A resource document (TrustPolicy, Service, ...) in its newest state. `body` is the canonical JSON of metadata, spec and tests. */
+/** A resource document (TrustPolicy, Service, ...) in its newest state. `body` is the JSON of metadata, spec and tests, members in the order of the file. */
 export interface DocumentsTable {
   id: string
   kind: string

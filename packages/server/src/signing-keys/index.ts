@@ -3,7 +3,6 @@
  * `states.ts` decides what is due (pure), `rotation.ts` does it in one transaction, `ring.ts` holds what is current here,
  * `seal.ts` is the key-encryption key. No private key leaves this folder; callers get a `Signer`.
  */
-export { jwkThumbprint, publicKeyOf } from './key-material.ts'
 export { type OpenSealKeyInput, openSealKey } from './open.ts'
 export { createKeyRing, type KeyRingDeps, type ManagedKeyRing } from './ring.ts'
 export type { RingName } from './rotation.ts'

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
-import { verify } from 'node:crypto'
+import { createPublicKey, verify } from 'node:crypto'
 import { test } from 'node:test'
-import { createSigner, generateKey, jwkThumbprint, publicKeyOf } from './key-material.ts'
+import { jwkThumbprint, type ThumbprintMembers } from '@countersign/sdk'
+import type { JsonObject } from '../lib/index.ts'
+import { createSigner, generateKey } from './key-material.ts'
+
+const publicKeyOf = (jwk: JsonObject) => createPublicKey({ key: { ...jwk }, format: 'jwk' })
 
 test('signs ES256 as 64 bytes that verify, whatever the length of r and s (RFC 7518 section 3.4)', () => {
   const key = generateKey('ES256')
@@ -27,15 +31,6 @@ test('publishes no private member, and names a key by its RFC 7638 thumbprint (G
   for (const alg of ['ES256', 'RS256', 'Ed25519'] as const) {
     const key = generateKey(alg)
     for (const name of ['d', 'p', 'q', 'dp', 'dq', 'qi']) assert.ok(!(name in key.publicJwk))
-    assert.equal(jwkThumbprint(key.publicJwk), key.kid)
+    assert.equal(jwkThumbprint(key.publicJwk as unknown as ThumbprintMembers), key.kid)
   }
-})
-
-test('computes the thumbprint of the example in RFC 7638 section 3.1', () => {
-  const n =
-    '0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw'
-  assert.equal(
-    jwkThumbprint({ kty: 'RSA', n, e: 'AQAB', alg: 'RS256', kid: '2011-04-29' }),
-    'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs',
-  )
 })

@@ -1,11 +1,5 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign as signBytes,
-} from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, sign as signBytes } from 'node:crypto'
+import { jwkThumbprint, type ThumbprintMembers } from '@countersign/sdk'
 import type { JsonObject } from '../lib/index.ts'
 import type { Signer, SigningAlgorithm } from './types.ts'
 
@@ -29,21 +23,11 @@ export function generateKey(alg: SigningAlgorithm): GeneratedKey {
         : generateKeyPairSync('ed25519')
   const publicJwk = publicKey.export({ format: 'jwk' }) as JsonObject
   return {
-    kid: jwkThumbprint(publicJwk),
+    kid: jwkThumbprint(publicJwk as unknown as ThumbprintMembers),
     alg,
     publicJwk,
     privateDer: privateKey.export({ format: 'der', type: 'pkcs8' }),
   }
-}
-
-/** RFC 7638: SHA-256 over the required members in lexicographic order, base64url. */
-export function jwkThumbprint(jwk: JsonObject): string {
-  const names =
-    jwk['kty'] === 'RSA' ? ['e', 'kty', 'n'] : jwk['kty'] === 'EC' ? ['crv', 'kty', 'x', 'y'] : ['crv', 'kty', 'x']
-  const members = names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(jwk[name])}`)
-  return createHash('sha256')
-    .update(`{${members.join(',')}}`)
-    .digest('base64url')
 }
 
 /** Opens a private key for signing. The key object is cached in the signer: importing costs more than a signature. */
@@ -65,11 +49,6 @@ export function createSigner(kid: string, alg: SigningAlgorithm, privateDer: Uin
 /** The raw 32 bytes of an Ed25519 public key. */
 export function rawEd25519(publicJwk: JsonObject): Uint8Array {
   return Buffer.from(String(publicJwk['x']), 'base64url')
-}
-
-/** The public key object of a JWK. */
-export function publicKeyOf(publicJwk: JsonObject): KeyObject {
-  return createPublicKey({ key: { ...publicJwk }, format: 'jwk' })
 }
 
 /** DER ECDSA-Sig-Value to the fixed 64 bytes of ES256. Input comes from our own signer, so its form is known to be DER. */

@@ -1,0 +1,96 @@
+import {
+  type Attestation,
+  type Attestors,
+  findCandidates,
+  type ProofRefusal,
+  readUnverified,
+} from '../attestors/index.ts'
+import { ERRORS } from '../errors.ts'
+import { explainPolicies, type PolicySnapshot } from '../policy/index.ts'
+import { stepOfRefusal, stepsUpTo } from './steps.ts'
+import type { Explanation } from './types.ts'
+
+/** What the strict verifier and the policies say of a proof that nobody exchanges. */
+export type ProofInspection = Pick<
+  Explanation,
+  'outcome' | 'code' | 'headline' | 'workloadId' | 'provider' | 'steps' | 'policies' | 'fixes' | 'claims' | 'notes'
+>
+
+/** What inspecting needs. */
+export interface InspectProofDeps {
+  readonly attestors: Attestors
+  readonly snapshot: () => PolicySnapshot
+}
+
+/** Verifies a proof as the exchange would and shows the nearest policies. Uses no slot, issues nothing, records nothing. */
+export function createInspectProof({
+  attestors,
+  snapshot,
+}: InspectProofDeps): (token: string) => Promise<ProofInspection> {
+  return async (token) => {
+    const { providers, policiesById } = snapshot()
+    const unverified = readUnverified(token)
+    if (!unverified.ok) return refused(unverified.refusal)
+    const candidates = findCandidates(providers, unverified.value, attestors)
+    if (!candidates.ok) return refused(candidates.refusal)
+    let refusal: ProofRefusal | undefined
+    for (const provider of candidates.providers) {
+      const outcome = await attestors.attest(token, provider)
+      if (outcome.ok) return verified(outcome.attestation, policiesById.values())
+      refusal = outcome.refusal
+    }
+    return refused(refusal ?? { code: 'proof_unknown_issuer', stage: 'provider', detail: 'no candidate provider' })
+  }
+}
+
+function refused({ code, stage, detail, providerId }: ProofRefusal): ProofInspection {
+  const step = stepOfRefusal(stage)
+  return {
+    outcome: 'denied',
+    code,
+    headline: ERRORS[code].title,
+    workloadId: undefined,
+    provider: providerId === undefined ? undefined : { id: providerId, name: providerId },
+    steps: stepsUpTo(step, { [step]: detail }),
+    policies: [],
+    fixes: [ERRORS[code].fix],
+    claims: undefined,
+    notes: [],
+  }
+}
+
+function verified(
+  attestation: Attestation,
+  policies: Parameters<typeof explainPolicies>[0]['policies'],
+): ProofInspection {
+  const { claims, mistypedClaims, provider } = attestation
+  const explained = explainPolicies({
+    claims,
+    provider,
+    policies,
+    request: { service: undefined },
+    limit: 10,
+    ...(mistypedClaims ? { mistypedClaims } : {}),
+  })
+  const matching = explained.filter((policy) => policy.failing === 0)
+  const first = explained[0]
+  return {
+    outcome: matching.some((policy) => policy.mode === 'enforce') ? 'allowed' : 'denied',
+    code: matching.length > 0 ? 'allowed' : 'no_matching_policy',
+    headline:
+      matching.length > 0
+        ? `the proof verifies and matches ${matching.map((policy) => policy.name).join(', ')}`
+        : `the proof verifies and matches no policy${first ? `; nearest is ${first.name}, ${first.failing} of ${first.conditions.length} fail` : ''}`,
+    workloadId: attestation.workloadId,
+    provider: { id: provider.id, name: provider.name },
+    steps: stepsUpTo(matching.length > 0 ? 'replay' : 'policy', {}).map((step) =>
+      step.step === 'replay'
+        ? { ...step, outcome: 'not_reached' as const, detail: 'inspecting uses nothing up' }
+        : step,
+    ),
+    policies: explained,
+    fixes: [],
+    claims: attestation.tokenClaims,
+    notes: ['limits, scopes and the replay check are the exchange’s and were not evaluated'],
+  }
+}

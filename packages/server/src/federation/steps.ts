@@ -1,0 +1,52 @@
+import type { ProofRefusal } from '../attestors/index.ts'
+import type { DenialCode } from '../policy/index.ts'
+import type { ExplainedStep } from './types.ts'
+
+const ORDER: readonly ExplainedStep['step'][] = [
+  'parse',
+  'provider',
+  'signature',
+  'audience',
+  'fresh',
+  'require',
+  'policy',
+  'replay',
+  'issue',
+]
+
+/** Which step each denial of a verified proof stops at. */
+const DENIED_AT: Readonly<Record<DenialCode, ExplainedStep['step']>> = {
+  ambiguous_provider: 'provider',
+  unknown_audience: 'policy',
+  no_matching_policy: 'policy',
+  scope_not_granted: 'policy',
+  ambiguous_policy: 'policy',
+  dangerous_proof: 'policy',
+  proof_too_old: 'fresh',
+  policy_expired: 'policy',
+  outside_limits: 'policy',
+  replayed: 'replay',
+}
+
+/** The steps of an exchange up to the one that failed; those after it were not reached. Undefined: all are ok. */
+export function stepsUpTo(
+  failedAt: ExplainedStep['step'] | undefined,
+  details: Partial<Record<ExplainedStep['step'], string>>,
+): readonly ExplainedStep[] {
+  const failed = failedAt === undefined ? ORDER.length : ORDER.indexOf(failedAt)
+  return ORDER.map((step, index) => ({
+    step,
+    outcome: index < failed ? 'ok' : index === failed ? 'failed' : 'not_reached',
+    detail: details[step] ?? '',
+  }))
+}
+
+/** The step at which a decision of this code was denied. */
+export function stepOfDenial(code: string): ExplainedStep['step'] {
+  return Object.hasOwn(DENIED_AT, code) ? DENIED_AT[code as DenialCode] : 'policy'
+}
+
+/** The step at which a proof was refused before any decision. */
+export function stepOfRefusal(stage: ProofRefusal['stage'] | string): ExplainedStep['step'] {
+  return ORDER.find((step) => step === stage) ?? 'parse'
+}

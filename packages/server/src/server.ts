@@ -1,0 +1,361 @@
+import { mkdirSync } from 'node:fs'
+import { pino } from 'pino'
+import {
+  createAdministration,
+  createIdempotency,
+  KINDS,
+  LOCAL_SOCKET_ACTOR,
+  managementService,
+  testPolicyDocument,
+  workloadActor,
+} from './admin/index.ts'
+import { createAttestors, type TrustProvider } from './attestors/index.ts'
+import { type CheckpointSigner, createEventLog, createSealer } from './audit/index.ts'
+import { type Config, type LoadConfigInput, loadConfig } from './config.ts'
+import { ServiceError } from './errors.ts'
+import {
+  createAdmission,
+  createEarlyRefusals,
+  createExchange,
+  createExplain,
+  createGeneratePolicy,
+  createInspectProof,
+  createLedger,
+  createRetention,
+  createRevokeOwnToken,
+  createSettlement,
+  createUnsignedRecorder,
+  startInstance,
+} from './federation/index.ts'
+import { createApiRoutes } from './http/api/index.ts'
+import { createApp, createHealthRoutes, listen, listenLocally } from './http/index.ts'
+import { createOAuthRoutes } from './http/oauth/index.ts'
+import { createWorkloadRegistry } from './inventory/index.ts'
+import { newId, repeat, systemNow } from './lib/index.ts'
+import { createSnapshotSource, MAX_TTL_SECONDS } from './policy/index.ts'
+import { createResourceStore, jsonSchemaFor } from './resources/index.ts'
+import { createRevocations } from './revocation/index.ts'
+import { MIGRATIONS, type Tables } from './schema/index.ts'
+import { createKeyRing, type ManagedKeyRing, openSealKey } from './signing-keys/index.ts'
+import { type Database, type DatabaseTarget, type Leader, migrateDatabase, openDatabase } from './storage/index.ts'
+import { createOwnTokens } from './tokens/index.ts'
+import { VERSION } from './version.ts'
+
+/** How to start a server. */
+export interface StartOptions {
+  readonly configFile?: string
+  readonly env?: LoadConfigInput['env']
+  readonly overrides?: LoadConfigInput['overrides']
+}
+
+/** A server that is ready. */
+export interface RunningServer {
+  /** `http://host:port` of the listener. */
+  readonly address: string
+  /** Path of the administration socket, unless it is off. */
+  readonly socketPath: string | undefined
+  /** Finishes what is under way, confirms signatures, seals the log, closes the store. */
+  stop(): Promise<void>
+  /** Settles when the server has ended. */
+  readonly closed: Promise<void>
+}
+
+/** The longest life of an access token, which a retired key stays published for. */
+const MAX_TOKEN_LIFE_MS = MAX_TTL_SECONDS * 1000
+const MONOTONIC = () => performance.now()
+const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
+
+/**
+ * Starts the service: configuration, database, modules, app, listeners. The only place that wires.
+ * @throws ServiceError config_invalid, data_directory_unusable, store_corrupt, store_unavailable, schema_newer, schema_older,
+ * seal_key_wrong, seal_key_missing; nothing is left running or half made then.
+ */
+export async function startServer(options: StartOptions = {}): Promise<RunningServer> {
+  const config = readConfig(options)
+  // Standard error: standard output belongs to the command that started the server.
+  const logger = pino(
+    { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination(2),
+  )
+  const database = await openDatabase<Tables>({
+    migrations: MIGRATIONS,
+    target: databaseTarget(config),
+    now: systemNow,
+    logger,
+  })
+  try {
+    return await assemble(config, logger, database)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** Brings the schema of the configured database up to date (`countersign migrate`). */
+export function migrate(options: StartOptions = {}): ReturnType<typeof migrateDatabase> {
+  return migrateDatabase({ migrations: MIGRATIONS, target: databaseTarget(readConfig(options)), now: systemNow })
+}
+
+function readConfig({ configFile, env, overrides }: StartOptions): Config {
+  return loadConfig({
+    ...(configFile === undefined ? {} : { file: configFile }),
+    ...(env === undefined ? {} : { env }),
+    ...(overrides === undefined ? {} : { overrides }),
+  })
+}
+
+function databaseTarget({ database, dataDirectory }: Config): DatabaseTarget {
+  if (!database) return { embedded: { directory: dataDirectory } }
+  const { url, direct, migrateUrl } = database
+  return { postgres: { url, ...(direct ? { direct } : {}), ...(migrateUrl ? { migrateUrl } : {}) } }
+}
+
+async function assemble(config: Config, logger: pino.Logger, database: Database<Tables>): Promise<RunningServer> {
+  const { issuer, managementAudience } = config
+  const now = systemNow
+  const startedAt = now()
+  const bootId = newId('boot', startedAt)
+  const onFailure = (error: unknown) => logger.error({ err: error }, 'background work failed')
+
+  mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 })
+  // The first events come from making keys, before there is a sealer; it starts with whatever is pending.
+  let wakeSealer = () => {}
+  const eventLog = createEventLog({ database, now, onAppend: () => wakeSealer() })
+  const sealKey = await openSealKey({
+    database,
+    path: config.signing.sealKeyFile,
+    mayCreate: config.signing.sealKeyIsOurs,
+  })
+  const keyRing = await createKeyRing({
+    database,
+    eventLog,
+    sealKey,
+    schedule: {
+      publishAheadMs: config.signing.publishAheadMs,
+      activeMs: config.signing.activeMs,
+      retainMs: MAX_TOKEN_LIFE_MS + 60_000,
+    },
+    algorithms: config.signing.algorithms,
+    now,
+  })
+  const origin = await logOrigin(database, config)
+  const sealer = createSealer({
+    database,
+    signer: () => checkpointSigner(keyRing, origin),
+    origin,
+    now,
+    holder: bootId,
+    onAlarm: ({ kind, detail }) => logger.error({ kind, detail }, 'the audit log is not being sealed'),
+  })
+  wakeSealer = sealer.wake
+  const revocations = await createRevocations({ database, now })
+  const resources = createResourceStore({ database, kinds: KINDS, now })
+  const management = managementService({ audience: managementAudience })
+  const snapshots = await createSnapshotSource({
+    database,
+    loadAll: () => resources.loadAll(),
+    builtinServices: [management],
+  })
+  const attestors = createAttestors({
+    ourIssuerHost: config.issuerUrl.host,
+    now,
+    onAlarm: (alarm) => logger.warn(alarm, 'trust provider'),
+  })
+  const workloads = createWorkloadRegistry({ database, now })
+  const instance = await startInstance({ database, bootId, now, monotonicMs: MONOTONIC, onFailure })
+  const onUnsigned = createUnsignedRecorder({ database, eventLog, revocations, now })
+  const ledger = createLedger({ database, instance, now, onUnsigned, onFailure })
+  const refusals = createEarlyRefusals({ database, eventLog, now, onFailure })
+  const exchange = createExchange({
+    issuer,
+    snapshot: () => snapshots.current(),
+    headAgeMs: () => database.revisions.head().ageMs,
+    attestors,
+    ledger,
+    refusals,
+    admission: createAdmission(config.limits, MONOTONIC),
+    keyRing,
+    defaultAlgorithm: config.signing.algorithms[0] ?? 'ES256',
+    maxPending: config.limits.pendingExchanges,
+    loopbackProvidersAllowed: LOOPBACK.includes(config.listen.host),
+    onSeen: workloads.seen,
+    now,
+  })
+  const ownTokens = createOwnTokens({ issuer, keyRing, revocations, now })
+  const administration = createAdministration({
+    database,
+    resources,
+    eventLog,
+    management,
+    issuer,
+    now,
+  })
+  const explanations = { database, eventLog, refusals, resources, builtinServices: [management] }
+  const snapshot = () => snapshots.current()
+  const loopbackOnly = LOOPBACK.includes(config.listen.host)
+  refuseEmulatedIssuers(snapshot().providers, loopbackOnly)
+
+  const app = createApp({
+    now,
+    log: logger,
+    issuer,
+    allowedHosts: [config.issuerUrl.host, ...config.http.allowedHosts],
+    routes: [
+      ...createOAuthRoutes({
+        issuer: config.issuerUrl,
+        issuerText: issuer,
+        algorithms: () => [...new Set(keyRing.jwks().keys.map((key) => String(key['alg']) as 'ES256'))],
+        exchange,
+        refusals,
+        keyRing,
+        revokeOwnToken: createRevokeOwnToken({ database, ownTokens, revocations, eventLog, now }),
+        trustedProxies: config.http.trustedProxies,
+      }),
+      ...createHealthRoutes([
+        { name: 'database', run: () => database.ping(1_000).then(() => undefined) },
+        {
+          name: 'revisions',
+          run: async () => (database.revisions.head().ageMs > 5_000 ? 'not read for 5 s' : undefined),
+        },
+        {
+          name: 'audit',
+          run: async () => ((await eventLog.lag()).oldestAgeMs > 60_000 ? 'not sealed for 60 s' : undefined),
+        },
+        {
+          name: 'signing',
+          run: async () =>
+            instance.maySign() ? void keyRing.active(config.signing.algorithms[0]) : 'heartbeat lapsed',
+        },
+      ]),
+      ...createApiRoutes({
+        now,
+        issuer,
+        authenticate: async (token) => {
+          const own = await ownTokens.verify(token, managementAudience)
+          return (
+            own && workloadActor({ workloadId: own.workloadIds[0] ?? '', scopes: own.scopes, policyId: own.policyId })
+          )
+        },
+        localActor: LOCAL_SOCKET_ACTOR,
+        administration,
+        idempotency: createIdempotency({ database, now }),
+        events: eventLog,
+        workloads,
+        explain: createExplain(explanations),
+        generatePolicy: createGeneratePolicy({ ...explanations, now }),
+        inspectProof: createInspectProof({ attestors, snapshot }),
+        testPolicy: async (document) => testPolicyDocument({ document, snapshot: snapshot(), now: now() }),
+        listSigningKeys: async () => keyRing.list(),
+        schemaOf: (kind) => {
+          const found = KINDS.find((candidate) => candidate.kind === kind)
+          return found && jsonSchemaFor(found)
+        },
+        status: async () => ({
+          version: VERSION,
+          issuer,
+          engine: config.database ? 'postgres' : 'embedded',
+          startedAt,
+          leader: sealer.state() !== 'following',
+          revision: database.revisions.head().revision,
+          revisionAgeMs: database.revisions.head().ageMs,
+          audit: {
+            pending: (await eventLog.lag()).pending,
+            oldestAgeMs: (await eventLog.lag()).oldestAgeMs,
+            size: (await eventLog.checkpoint())?.size ?? 0,
+          },
+          faults: snapshot().faults,
+        }),
+      }),
+    ],
+  })
+
+  const settlement = createSettlement({ database, eventLog, revocations, now, monotonicMs: MONOTONIC })
+  const retention = createRetention({ database, claimsRetentionMs: config.claimsRetentionMs, now })
+  // What only one process does: whoever holds the leader lock, in transactions that its epoch fences.
+  const endCampaign = database.campaign(bootId, async (leader: Leader<Tables>) => {
+    const each = (everyMs: number, work: () => Promise<unknown>) =>
+      repeat({ everyMs, signal: leader.signal, work, onFailure })
+    await Promise.all([
+      sealer.lead(leader),
+      each(3_000, () => settlement.run(leader)),
+      each(60_000, () => keyRing.rotate(leader)),
+      each(60_000, () => retention(leader)),
+    ])
+  })
+  const unfollow = database.revisions.subscribe(() => attestors.retain(snapshot().providers))
+  const prefetching = attestors.prefetch(snapshot().providers).catch(onFailure)
+
+  const tcp = await listen({ app, issuer, name: 'tcp', address: config.listen })
+  const socket = config.adminSocket
+    ? await listenLocally({ app, issuer, dataDirectory: config.dataDirectory })
+    : undefined
+  const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host
+  const address = `http://${host}:${tcp.port}`
+  logger.info({ address, issuer, version: VERSION }, 'ready')
+
+  let stopping: Promise<void> | undefined
+  let closedResolve: () => void = () => {}
+  const closed = new Promise<void>((resolve) => {
+    closedResolve = resolve
+  })
+  const stop = async () => {
+    await Promise.all([tcp.stop(), socket?.stop()])
+    await prefetching
+    await workloads.flush().catch(onFailure)
+    await refusals.stop().catch(onFailure)
+    await ledger.flush().catch(onFailure)
+    await instance.stop().catch(onFailure)
+    await sealer.sealNow({ timeoutMs: 2_000 }).catch(onFailure)
+    await endCampaign()
+    unfollow()
+    keyRing.close()
+    revocations.close()
+    attestors.close()
+    await database.close()
+    logger.info('stopped')
+    closedResolve()
+  }
+  return {
+    address,
+    socketPath: socket?.path,
+    stop: () => {
+      stopping ??= stop()
+      return stopping
+    },
+    closed,
+  }
+}
+
+/** A server that others can reach must not believe issuers that anybody on this machine can be (issue: emulated issuers). */
+function refuseEmulatedIssuers(providers: readonly TrustProvider[], loopbackOnly: boolean): void {
+  const emulated = providers.filter((provider) => provider.allowLoopbackHttp === true)
+  if (loopbackOnly || emulated.length === 0) return
+  throw new ServiceError('config_invalid', {
+    detail: `listen.host is not loopback, and trust providers with emulated issuers are registered: ${emulated.map((provider) => provider.name).join(', ')}; remove them first`,
+  })
+}
+
+function checkpointSigner(keyRing: ManagedKeyRing, origin: string): CheckpointSigner {
+  const signer = keyRing.checkpointSigner()
+  const publicKey = keyRing.checkpointPublicKeys().find((key) => key.kid === signer.kid)?.publicKey
+  if (!publicKey) throw new ServiceError('store_unavailable', { internal: 'no checkpoint key' })
+  return { name: origin, publicKey, sign: (message) => signer.sign(message) }
+}
+
+/** The origin line of the log: made once, so that a later change of the issuer does not fork the log's name. */
+async function logOrigin(database: Database<Tables>, { issuerUrl }: Config): Promise<string> {
+  const path = issuerUrl.pathname === '/' ? '' : issuerUrl.pathname
+  await database.transaction((tx) =>
+    tx
+      .insertInto('settings')
+      .values({ name: 'log_origin', value: `${issuerUrl.host}${path}/v1/audit` })
+      .onConflict((conflict) => conflict.column('name').doNothing())
+      .execute(),
+  )
+  const row = await database.read
+    .selectFrom('settings')
+    .select('value')
+    .where('name', '=', 'log_origin')
+    .executeTakeFirst()
+  return row?.value ?? ''
+}
