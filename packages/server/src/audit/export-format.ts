@@ -29,7 +29,7 @@ export const MAX_LINE_CHARACTERS = 262_144
 const FORMAT = 'countersign-audit-export'
 const VERSION = 1
 
-/** Writes the header line, without the newline. Every line is canonical JSON: a changed byte is never only a matter of style. */
+/** Writes the header line; none of these functions adds the newline. Every line is canonical JSON: a changed byte is never only a matter of style. */
 export function formatHeaderLine(header: ExportHeader): string {
   const { origin, from, size, verifierKeys } = header
   return canonicalJson({ format: FORMAT, from, origin, size, verifier_keys: verifierKeys, version: VERSION })

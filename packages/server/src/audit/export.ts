@@ -8,7 +8,7 @@ import { findNewestCheckpoint, listCheckpoints, listLeaves, listVerifierKeys } f
 const PAGE = 500
 
 /**
- * The lines of an export, without newlines: header, entries, and each checkpoint right after the last entry that it covers, up to
+ * The lines of an export, each with its newline: header, entries, and each checkpoint right after the last entry that it covers, up to
  * the newest checkpoint at the time of the first read. Reads in pages, so memory does not grow with the log.
  * What the store has lost is exported as lost (`entry` null, or an index that is skipped): an export hides nothing, and
  * verification names it. A log without a checkpoint exports a header only, which does not verify.
@@ -19,17 +19,18 @@ export async function* exportLines(db: Kysely<Tables>, pageSize: number = PAGE):
   const origin = parseTreeHead(newest?.note.slice(0, newest.note.lastIndexOf('\n\n') + 1) ?? '')?.origin ?? ''
   // After the checkpoint: a key is stored with the first checkpoint that it signs, so none is missing here.
   const verifierKeys = await listVerifierKeys(db)
-  yield formatHeaderLine({ origin, from: 0, size, verifierKeys })
+  yield `${formatHeaderLine({ origin, from: 0, size, verifierKeys })}\n`
   const checkpoints = pagedCheckpoints(db, size, pageSize)
   let checkpoint = await checkpoints.next()
   for await (const leaf of pagedLeaves(db, size, pageSize)) {
     for (; !checkpoint.done && checkpoint.value.size <= leaf.index; checkpoint = await checkpoints.next()) {
-      yield formatCheckpointLine(checkpoint.value.note)
+      yield `${formatCheckpointLine(checkpoint.value.note)}\n`
     }
     const entry = leaf.body === null ? null : textOf(leaf.body)
-    yield formatEntryLine({ index: leaf.index, entry, leafHash: leaf.leafHash })
+    yield `${formatEntryLine({ index: leaf.index, entry, leafHash: leaf.leafHash })}\n`
   }
-  for (; !checkpoint.done; checkpoint = await checkpoints.next()) yield formatCheckpointLine(checkpoint.value.note)
+  for (; !checkpoint.done; checkpoint = await checkpoints.next())
+    yield `${formatCheckpointLine(checkpoint.value.note)}\n`
 }
 
 async function* pagedLeaves(db: Kysely<Tables>, size: number, limit: number) {

@@ -12,6 +12,7 @@ export { decodeEvent, encodeEvent, MAX_EVENT_BYTES } from './encode.ts'
 export { createEventLog, type EventLogDependencies } from './event-log.ts'
 export { readExportLines } from './export-lines.ts'
 export type { AuditFault, AuditFaultKind } from './faults.ts'
+export { createLogProofs, type EventProof, type GrowthProof, type LogProofs } from './log-proofs.ts'
 export { hashLeaf } from './merkle.ts'
 export {
   type CheckpointSigner,

@@ -4,7 +4,15 @@ import type { Tables } from '../schema/index.ts'
 import { openCheckpoint, signCheckpoint } from './checkpoint.ts'
 import { hashLeaf, isSameHash } from './merkle.ts'
 import { type CheckpointSigner, parseVerifierKey, toVerifierKey } from './note.ts'
-import { findNewestCheckpoint, findTile, keepVerifierKey, listLeaves, listVerifierKeys } from './store.ts'
+import {
+  findNewestCheckpoint,
+  findTile,
+  hasPending,
+  keepVerifierKey,
+  listLeaves,
+  listVerifierKeys,
+  lockSealing,
+} from './store.ts'
 import { appendLeaves, edgeTiles, rootOfEdge, TILE_WIDTH, type TreeEdge } from './tiles.ts'
 
 /** What one seal needs beside its transaction. */
@@ -31,6 +39,8 @@ export interface VerifiedTree {
  * nothing is sealed over it and nothing is repaired.
  */
 export async function sealPending(tx: Transaction<Tables>, input: SealInput): Promise<number> {
+  if (!(await hasPending(tx))) return 0
+  await lockSealing(tx, input.epoch)
   const pending = await tx
     .selectFrom('pending_events')
     .leftJoin('events', 'events.id', 'pending_events.event_id')
@@ -80,8 +90,9 @@ export async function sealPending(tx: Transaction<Tables>, input: SealInput): Pr
  */
 export async function verifyStoredTree(
   tx: Transaction<Tables>,
-  input: Pick<SealInput, 'signer' | 'origin'>,
+  input: Pick<SealInput, 'signer' | 'origin' | 'epoch'>,
 ): Promise<void> {
+  await lockSealing(tx, input.epoch)
   const tree = await loadTree(tx)
   const newest = await findNewestCheckpoint(tx)
   if (newest === undefined) return

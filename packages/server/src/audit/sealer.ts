@@ -24,7 +24,7 @@ export interface SealerDependencies {
   readonly onAlarm: (alarm: SealerAlarm) => void
   /** Names this process in the leader table. */
   readonly holder?: string
-  /** The longest time between two looks at the input. Default 1000. */
+  /** The longest time from one seal to the next look at the input. Default 900: with the seal itself, within a second. */
   readonly intervalMs?: number
   /** A wake-up seals no sooner than this after the seal before, so that events share checkpoints. Default 400. */
   readonly gatherMs?: number
@@ -59,7 +59,7 @@ const POLL_MS = 25
  */
 export function createSealer(dependencies: SealerDependencies): Sealer {
   const { database, signer, origin, now, onAlarm } = dependencies
-  const intervalMs = dependencies.intervalMs ?? 1000
+  const intervalMs = dependencies.intervalMs ?? 900
   const gatherMs = dependencies.gatherMs ?? 400
   const limit = dependencies.chunk ?? 1000
   let leading = false
@@ -76,7 +76,8 @@ export function createSealer(dependencies: SealerDependencies): Sealer {
       while (!leader.signal.aborted && refused === undefined) {
         due = 'later'
         try {
-          if (!isVerified) await leader.transaction((tx) => verifyStoredTree(tx, { signer: signer(), origin }))
+          if (!isVerified)
+            await leader.transaction((tx) => verifyStoredTree(tx, { signer: signer(), origin, epoch: leader.epoch }))
           isVerified = true
           await sealAll(leader)
         } catch (error) {

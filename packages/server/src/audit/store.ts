@@ -124,6 +124,29 @@ export async function findTile(
   return row?.hashes
 }
 
+/** Where an event stands in the tree; undefined until it is sealed. */
+export async function findLeaf(
+  db: Kysely<Tables>,
+  eventId: string,
+): Promise<{ index: number; leafHash: Uint8Array } | undefined> {
+  const row = await db
+    .selectFrom('log_leaves')
+    .select(['leaf_index', 'leaf_hash'])
+    .where('event_id', '=', eventId)
+    .executeTakeFirst()
+  return row && { index: row.leaf_index, leafHash: row.leaf_hash }
+}
+
+/** The checkpoint of exactly this size. */
+export async function findCheckpoint(db: Kysely<Tables>, size: number): Promise<StoredCheckpoint | undefined> {
+  const row = await db
+    .selectFrom('log_checkpoints')
+    .select(['size', 'root', 'at', 'note'])
+    .where('size', '=', size)
+    .executeTakeFirst()
+  return row && { size: row.size, root: row.root, at: new Date(row.at), note: row.note }
+}
+
 /** How many events wait for their number, and the time of the oldest. */
 export async function findLag(db: Kysely<Tables>): Promise<{ pending: number; oldestAt: Date | undefined }> {
   const row = await db
@@ -153,6 +176,23 @@ export async function keepVerifierKey(tx: Transaction<Tables>, key: VerifierKey)
     .insertInto('settings')
     .values({ name: `${KEY_SETTING}${value}`, value })
     .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute()
+}
+
+/** Whether any event waits for its number. */
+export async function hasPending(db: Kysely<Tables>): Promise<boolean> {
+  return (await db.selectFrom('pending_events').select('seq').limit(1).executeTakeFirst()) !== undefined
+}
+
+/**
+ * Waits until no other transaction seals, and holds them off until this one ends; what is read afterwards is one state of the
+ * log. A row of `settings` is the lock: what both engines have, and a pooler cannot lose.
+ */
+export async function lockSealing(tx: Transaction<Tables>, epoch: number): Promise<void> {
+  await tx
+    .insertInto('settings')
+    .values({ name: 'log_sealer_epoch', value: String(epoch) })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet((row) => ({ value: row.ref('excluded.value') })))
     .execute()
 }
 

@@ -21,9 +21,6 @@ export interface RecordedEvent extends AuditEvent {
   readonly leafIndex: number | undefined
 }
 
-/** Encodes an event as the canonical bytes that are stored and hashed. Throws TypeError above 8 KiB. */
-export type EncodeEvent = (event: AuditEvent) => Uint8Array
-
 /** Appends events inside the caller's transaction: no action without its event. */
 export interface EventLog {
   append(tx: Transaction<Tables>, event: AuditEvent): Promise<void>
@@ -38,7 +35,10 @@ export interface EventLog {
   }): Promise<{ items: readonly RecordedEvent[]; next: string | null }>
   /** Newest signed checkpoint, if anything has been sealed. */
   checkpoint(): Promise<{ size: number; root: Uint8Array; note: string; at: Date } | undefined>
-  /** Lines of the export (JSON Lines), from the first leaf up to the newest checkpoint; ends only at a signed checkpoint. */
+  /**
+   * Lines of the export (JSON Lines, each with its newline), from the first leaf up to the newest checkpoint; ends only at a
+   * signed checkpoint.
+   */
   export(): AsyncIterable<string>
   /** Events committed and not yet numbered, and the age of the oldest in milliseconds. */
   lag(): Promise<{ pending: number; oldestAgeMs: number }>

@@ -163,12 +163,8 @@ describe('verifying an export that was tampered with (A-06)', () => {
   })
 
   it('finds a log that was written anew, by a checkpoint that was kept elsewhere', async () => {
-    const anew = [
-      ...sample.slice(0, 1),
-      ...writeSampleExport(12, [12], { signer })
-        .slice(1)
-        .map((line, index) => (index === 2 ? entryLine(2, 99) : line)),
-    ]
+    const anew = writeSampleExport(12, [12], { signer, event: (index) => sampleEvent(index === 2 ? 99 : index) })
+    assert.equal((await verify(anew)).ok, true)
     await assertFault(
       anew,
       { kind: 'fork', range: { first: 0, last: 6 }, firstBad: 0 },
@@ -361,6 +357,12 @@ describe('verifying an export that is whole', () => {
     })
     const pinned = await verify(sample, { trustedKeys: [signer.verifierKey], expected: noteAt(sample, 9) })
     assert.deepEqual([pinned.ok, pinned.keys], [true, 'pinned'])
+  })
+
+  it('accepts lines that still have their newline, and no second one', async () => {
+    assert.equal((await verify(sample.map((line) => `${line}\n`))).ok, true)
+    await assertFault(sample.with(3, `${lineAt(sample, 3)}\n\n`), { kind: 'line_malformed', line: 4, firstBad: 2 })
+    await assertFault([...sample, ''], { kind: 'line_malformed', line: 15 })
   })
 
   it('accepts a kept checkpoint of any size that the log had, in the export or not', async () => {

@@ -39,6 +39,7 @@ export interface ExportVerdict {
 /**
  * Verifies an export offline, line by line, in constant memory: every entry canonical and in its place, every checkpoint signed
  * by a known key for this origin, and the root of the entries so far equal to the signed one (A-06).
+ * A line may come with its newline or without.
  * Never throws for what the lines hold: each fault is named, and the verdict is `ok` only without any.
  * @throws ServiceError validation_failed when a trusted key is not a verifier key.
  */
@@ -238,7 +239,7 @@ function createVerification({ trustedKeys, expected }: ExportExpectation) {
   return {
     read(text: string): void {
       line += 1
-      const parsed = parseExportLine(text)
+      const parsed = parseExportLine(text.endsWith('\n') ? text.slice(0, -1) : text)
       if (parsed === undefined) {
         const detail = `line ${line} is not one that an export has`
         if (line > 1) faults.add({ kind: 'line_malformed', line, index: next, detail })
