@@ -40,6 +40,7 @@ export interface KeySources {
   close(): void
 }
 
+// Read when the source is opened: a changed file counts from the provider's next revision or the next start.
 function readCa(path: string): string {
   try {
     if (statSync(path).size > MAX_CA_BYTES) throw new RangeError('larger than 1 MiB')

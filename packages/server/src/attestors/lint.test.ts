@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { trustProviderResource } from '../../../../test/support/attestor-suite.ts'
 import { ServiceError } from '../errors.ts'
 import type { JsonObject } from '../lib/index.ts'
@@ -126,6 +127,7 @@ describe('the tenant of a trust provider (D-602)', () => {
       'https://app.terraform.io',
       'https://agent.buildkite.com',
       'https://accounts.google.com',
+      'https://oidc.vercel.com',
       'https://login.microsoftonline.com/common/v2.0',
     ]) {
       isErrorFor({ ...OIDC, issuer }, 'tenant_not_pinned /spec/require')
@@ -273,6 +275,55 @@ describe('the limits, algorithms and keys of a trust provider', () => {
     assert.deepEqual(problems({ ...OIDC, issuer: 'http://127.0.0.1:8701', network: { allowLoopbackHttp: true } }), [
       'warning loopback_http /spec/network/allowLoopbackHttp',
     ])
+  })
+})
+
+describe('any document', () => {
+  const value = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom('github-actions', 'kubernetes', 'oidc', AUDIENCE, GITHUB.issuer, '10m', true, 1),
+  )
+  const spec = fc.record(
+    {
+      preset: fc.oneof(fc.constantFrom('github-actions', 'kubernetes', 'oidc'), value),
+      issuer: fc.oneof(fc.constantFrom(GITHUB.issuer, KUBERNETES.issuer, OIDC.issuer, 'https://gitlab.com'), value),
+      audience: fc.oneof(fc.constant(AUDIENCE), value),
+      require: fc.option(
+        fc.oneof(
+          fc.dictionary(fc.constantFrom('repository_owner_id', 'repository', 'namespace', 'tid', 'x'), value),
+          value,
+        ),
+        {
+          nil: undefined,
+        },
+      ),
+      singleTenant: fc.option(fc.boolean(), { nil: undefined }),
+      maxUses: fc.option(value, { nil: undefined }),
+      keys: fc.option(value, { nil: undefined }),
+    },
+    { requiredKeys: [] },
+  )
+
+  it('D-602 compiles to a provider with a pinned tenant or an explicit single one, or is refused by a ServiceError', () => {
+    fc.assert(
+      fc.property(spec, (candidate) => {
+        const plain = JSON.parse(JSON.stringify(candidate)) as JsonObject
+        try {
+          const provider = compileTrustProvider(trustProviderResource(plain))
+          const pinned = Object.keys(provider.require)
+          if (provider.preset.name === 'github-actions')
+            assert.ok(pinned.some((claim) => provider.preset.tenantClaims.includes(claim)))
+          if (provider.preset.name === 'oidc') assert.ok(pinned.length > 0 || plain['singleTenant'] === true)
+          assert.notEqual(findSharedIssuer(provider.issuer) !== undefined && pinned.length === 0, true)
+        } catch (error) {
+          assert.ok(
+            error instanceof ServiceError && error.code === 'validation_failed' && error.problems.length > 0,
+            String(error),
+          )
+        }
+      }),
+      { numRuns: 2000 },
+    )
   })
 })
 

@@ -154,6 +154,7 @@ describe('proofs of GitHub Actions', () => {
   it('refuses a mistyped claim that require names', async () => {
     const outcome = await attest(DEPLOY_JOB, undefined, { repository_owner_id: 123456 })
     assert.equal(outcome.ok ? '' : outcome.refusal.code, 'proof_claim_invalid')
+    assert.match(outcome.ok ? '' : outcome.refusal.detail, /repository_owner_id has the wrong type/)
   })
 
   it('attests a fork pull request, so that a policy can refuse it and explain', async () => {

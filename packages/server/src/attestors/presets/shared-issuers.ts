@@ -31,6 +31,8 @@ export const SHARED_ISSUERS: readonly SharedIssuer[] = [
     tenantClaims: ['terraform_organization_id', 'terraform_project_id', 'terraform_workspace_id'],
   },
   { issuer: 'https://agent.buildkite.com', tenantClaims: ['organization_id', 'pipeline_id'] },
+  // With a team in the path the issuer belongs to that team.
+  { issuer: 'https://oidc.vercel.com', firstSegments: [''], tenantClaims: ['owner_id', 'project_id'] },
   { issuer: 'https://accounts.google.com', tenantClaims: ['sub'] },
   {
     issuer: 'https://login.microsoftonline.com',
