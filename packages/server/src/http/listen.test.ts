@@ -5,7 +5,7 @@ import { ALL_SCOPES, apiDependencies, FULL_TOKEN, ISSUER, policyDocument } from 
 import { createApiRoutes } from './api/index.ts'
 import { createApp } from './app.ts'
 import type { HttpRoute } from './context.ts'
-import { type Listener, type ListenerLimits, listen } from './listen.ts'
+import { DEFAULT_LIMITS, type Listener, type ListenerLimits, listen } from './listen.ts'
 
 const listeners: Listener[] = []
 after(async () => {
@@ -174,8 +174,9 @@ describe('slow clients (R-19)', () => {
       await Promise.all(slow.map(ended))
     })
   }
-  test('a client that drips its headers byte by byte is cut off', async () => {
-    const { port } = await start([answering], limits)
+  test('a client that drips its headers byte by byte is cut off', { timeout: 5_000 }, async () => {
+    // Only the headers' own limit can end it in time.
+    const { port } = await start([answering], { ...DEFAULT_LIMITS, headersTimeoutMs: 300 })
     const socket = createConnection({ host: '127.0.0.1', port })
     socket.on('error', () => {})
     socket.resume()
@@ -215,9 +216,9 @@ describe('stopping', () => {
     }
     return { open, entered, route }
   }
-  test('finishes what is in flight, takes nothing new, and ends idle connections', async () => {
+  test('finishes what is in flight, takes nothing new, and ends idle connections', { timeout: 5_000 }, async () => {
     const { open, entered, route } = gate()
-    const { port, stop } = await start([route, answering])
+    const { port, stop } = await start([route, answering], { keepAliveTimeoutMs: 60_000, idleTimeoutMs: 60_000 })
     const idle = createConnection({ host: '127.0.0.1', port })
     idle.resume()
     const flight = fetch(`http://127.0.0.1:${port}/wait`)

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { ServiceError } from '../errors.ts'
 import { newId } from '../lib/index.ts'
@@ -55,6 +55,12 @@ export interface ListenInput {
   readonly limits?: Partial<ListenerLimits>
 }
 
+interface ListenerState {
+  stopping: boolean
+  /** Connections on which no request has come yet. Node counts them as busy, so a stop would wait for their headers. */
+  readonly unused: Set<Socket>
+}
+
 // The header block may hold a 16 KiB token and a few more lines, and no more.
 const MAX_HEADER_BYTES = 24 * 1024
 
@@ -64,7 +70,7 @@ const MAX_HEADER_BYTES = 24 * 1024
  */
 export async function listen(input: ListenInput): Promise<Listener> {
   const limits = { ...DEFAULT_LIMITS, ...input.limits }
-  const state = { stopping: false }
+  const state: ListenerState = { stopping: false, unused: new Set() }
   const serve = getRequestListener(
     (request, env) => input.app.fetch(request, { ...env, listener: input.name }),
     // A request that cannot even be represented: bad Host, bad target. Nothing of it is echoed.
@@ -82,6 +88,7 @@ export async function listen(input: ListenInput): Promise<Listener> {
       insecureHTTPParser: false,
     },
     (incoming, outgoing) => {
+      state.unused.delete(incoming.socket)
       if (state.stopping) outgoing.shouldKeepAlive = false
       // Node drops headers above its own limit without a word; a request that lost some must not be answered as if it had none.
       if (incoming.rawHeaders.length > limits.maxHeaders * 2) {
@@ -91,6 +98,10 @@ export async function listen(input: ListenInput): Promise<Listener> {
       void serve(incoming, outgoing)
     },
   )
+  server.on('connection', (socket) => {
+    state.unused.add(socket)
+    socket.once('close', () => state.unused.delete(socket))
+  })
   server.maxHeadersCount = limits.maxHeaders * 2
   server.maxConnections = limits.maxConnections
   // Ends what neither reads nor writes, e.g. a client that asked for an export and takes nothing.
@@ -117,7 +128,7 @@ function portOf(server: Server): number | undefined {
   return address !== null && typeof address === 'object' ? (address as AddressInfo).port : undefined
 }
 
-function createStop(server: Server, state: { stopping: boolean }): Listener['stop'] {
+function createStop(server: Server, state: ListenerState): Listener['stop'] {
   let stopped: Promise<void> | undefined
   return (graceMs = 10_000) => {
     state.stopping = true
@@ -131,6 +142,7 @@ function createStop(server: Server, state: { stopping: boolean }): Listener['sto
         resolve()
       })
       server.closeIdleConnections()
+      for (const socket of state.unused) socket.destroy()
     })
     return stopped
   }

@@ -94,6 +94,12 @@ describe('refuses to listen', () => {
     symlinkSync(join(root, 'elsewhere'), join(root, 'run'))
     await assert.rejects(start(root), unusable)
   })
+  test('where a private file stands for the directory', async () => {
+    const root = dataDirectory()
+    writeFileSync(join(root, 'run'), 'keep', { mode: 0o600 })
+    await assert.rejects(start(root), unusable)
+    assert.equal(readFileSync(join(root, 'run'), 'utf8'), 'keep')
+  })
   test('in a directory that is a link to nowhere', async () => {
     const root = dataDirectory()
     symlinkSync(join(root, 'nowhere'), join(root, 'run'))

@@ -218,6 +218,8 @@ describe('the local socket', () => {
     assert.equal((await send('GET', '/v1/events', { token, listener: 'local-socket' })).status, 200)
     assert.equal((await send('GET', '/v1/status', { token, listener: 'local-socket' })).status, 403)
     assert.equal((await send('GET', '/v1/status', { token: 'stale', listener: 'local-socket' })).status, 401)
+    const basic = { token: null, headers: { authorization: 'Basic YTpi' }, listener: 'local-socket' } as const
+    assert.equal((await send('GET', '/v1/status', basic)).status, 401)
   })
 })
 
