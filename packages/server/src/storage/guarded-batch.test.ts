@@ -129,6 +129,47 @@ test('unconditional entries are stored without a guard row', async (t) => {
   ])
 })
 
+test('every text and every byte comes back from a batch as it was written (property)', async (t) => {
+  const database = await openStorage(t)
+  const batch = database.createGuardedBatch({
+    guard: { table: 'claims', columns: { key: 'bytes', slot: 'integer', expires_at: 'integer' } },
+    dependents: { notes: { table: 'notes', columns: { id: 'text', body: 'text', size: 'integer', data: 'bytes' } } },
+  })
+  let run = 0
+  const text = fc
+    .oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.string({
+        unit: fc.constantFrom('"', '\\', '{', '}', ',', "'", '$', '&', ' ', '\n', '\t', 'N', 'U', 'L', 'x', '0'),
+      }),
+      fc.constantFrom('NULL', '', '{}', '\\x00', '"', '\\', '$&'),
+    )
+    .filter((value) => !value.includes('\0'))
+  const row = fc.record({
+    body: text,
+    size: fc.option(fc.maxSafeNat()),
+    data: fc.option(fc.uint8Array({ maxLength: 40 })),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 8 }), async (rows) => {
+      run += 1
+      const written = rows.map((made, index) => ({ id: `${String(run).padStart(4, '0')}-${index}`, ...made }))
+      await Promise.all(
+        written.map(({ id, body, size, data }) =>
+          batch.write({ guard: null, rows: { notes: [[id, body, size, data]] } }),
+        ),
+      )
+      const ids = written.map(({ id }) => id)
+      const read = await database.read.selectFrom('notes').selectAll().where('id', 'in', ids).orderBy('id').execute()
+      assert.deepEqual(
+        read.map(({ data, ...rest }) => ({ ...rest, data: data && [...data] })),
+        written.map(({ data, ...rest }) => ({ ...rest, data: data && [...data] })),
+      )
+    }),
+    { numRuns: 60 },
+  )
+})
+
 test('where the first writer wins, later rows are left out silently', async (t) => {
   const database = await openStorage(t)
   const batch = database.createGuardedBatch(STORAGE_TEST_PLAN)

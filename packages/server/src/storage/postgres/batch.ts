@@ -50,14 +50,27 @@ export function batchStatement({ guard, dependents }: BatchPlan): string {
   return `WITH ${parts.join(',\n')}\nSELECT entry FROM winners`
 }
 
-/** The parameters of {@link batchStatement}: per table, the entry number of each row and then its columns. */
-export function batchParameters(plan: BatchPlan, entries: readonly BatchWrite[]): unknown[] {
+/** An element of an array literal. Quotes and backslashes are escaped in one pass, and only where there are any. */
+function toElement(value: StorableValue): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'string') return `"${/["\\]/.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`
+  if (value instanceof Uint8Array) {
+    return `\\\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`
+  }
+  return String(value)
+}
+
+/**
+ * The parameters of {@link batchStatement}: per table, the entry number of each row and then its columns, each as an array
+ * literal (pg's own escapes every element twice over, which was a fifth of a batch's cost).
+ */
+export function batchParameters(plan: BatchPlan, entries: readonly BatchWrite[]): string[] {
   const tables = [plan.guard, ...Object.values(plan.dependents)]
-  const columns: unknown[][][] = tables.map((table) => ['entry', ...Object.keys(table.columns)].map(() => []))
+  const columns: string[][][] = tables.map((table) => ['entry', ...Object.keys(table.columns)].map(() => []))
   const add = (position: number, entry: number, row: readonly StorableValue[]): void => {
     const target = columns[position]
-    target?.[0]?.push(entry)
-    for (const [index, value] of row.entries()) target?.[index + 1]?.push(value)
+    target?.[0]?.push(String(entry))
+    for (const [index, value] of row.entries()) target?.[index + 1]?.push(toElement(value))
   }
   for (const [entry, { guard, rows }] of entries.entries()) {
     if (guard !== null) add(0, entry, guard)
@@ -65,7 +78,7 @@ export function batchParameters(plan: BatchPlan, entries: readonly BatchWrite[])
       for (const row of dependent) add(index + 1, guard === null ? UNGUARDED : entry, row)
     }
   }
-  return columns.flat()
+  return columns.flat().map((elements) => `{${elements.join(',')}}`)
 }
 
 /** Writes batches over one pool. A prepared statement is kept per connection where the connection is ours. */
