@@ -66,7 +66,7 @@ export async function createApiClient(settings: Settings, context: CliContext): 
     }
   }
 
-  async function once(call: Call): Promise<Answer> {
+  async function once(call: Call, streams: boolean): Promise<Answer> {
     if (target.via === 'socket') await verifySocketOwner(target.socketPath)
     return await send({
       url: urlFor(target, call),
@@ -75,17 +75,18 @@ export async function createApiClient(settings: Settings, context: CliContext): 
       headers: await headersFor(call),
       body: call.form?.toString() ?? (call.body === undefined ? undefined : JSON.stringify(call.body)),
       timeoutMs: settings.timeoutMs,
+      streams,
       signal: context.signal,
     })
   }
 
-  async function open(call: Call): Promise<Answer> {
+  async function open(call: Call, streams = false): Promise<Answer> {
     const repeatable = call.repeatable ?? call.method === 'GET'
     const deadline = performance.now() + Math.min(RETRY_BUDGET_MS, settings.timeoutMs)
     for (let attempt = 1; ; attempt += 1) {
       const last = !repeatable || attempt === TRIES
       try {
-        const answer = await once(call)
+        const answer = await once(call, streams)
         if (last || ![429, 502, 503, 504].includes(answer.status)) return answer
         const waitMs = retryDelayMs(attempt, answer.headers['retry-after'])
         if (performance.now() + waitMs > deadline) return answer
@@ -116,7 +117,7 @@ export async function createApiClient(settings: Settings, context: CliContext): 
       return answer
     },
     async stream(call) {
-      const answer = await open(call)
+      const answer = await open(call, true)
       if (answer.status >= 200 && answer.status <= 299) return answer
       throw readProblem({
         status: answer.status,

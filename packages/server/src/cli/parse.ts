@@ -149,7 +149,7 @@ function argumentFaults(command: CommandSpec, given: readonly string[]): UsageFa
     if (value !== undefined && spec.choices && !spec.choices.includes(value)) {
       const nearest = findNearest(value, spec.choices)
       const fix = nearest ? `did you mean ${nearest}?` : `one of ${spec.choices.join(', ')}`
-      return [{ detail: `unknown ${spec.name} "${value}"`, fix }]
+      return [{ detail: `unknown ${spec.name} ${quoted(value)}`, fix }]
     }
   }
   return []
@@ -162,13 +162,18 @@ function unknownCommand(words: readonly string[], commands: readonly CommandSpec
   if (verbs.length > 0) {
     const nearest = second === undefined ? undefined : findNearest(second, verbs)
     return {
-      detail: second === undefined ? `${first} needs a verb` : `${first} has no verb "${second}"`,
+      detail: second === undefined ? `${first} needs a verb` : `${first} has no verb ${quoted(second)}`,
       fix: nearest ? `did you mean \`countersign ${first} ${nearest}\`?` : `one of ${verbs.join(', ')}`,
     }
   }
   const nearest = findNearest(first, [...new Set(commands.map((command) => command.path[0]))])
   return {
-    detail: `unknown command "${first}"`,
+    detail: `unknown command ${quoted(first)}`,
     fix: nearest ? `did you mean \`countersign ${nearest}\`?` : 'see `countersign help`',
   }
+}
+
+// Enough to recognise a slip; what somebody pasted in the wrong place is not repeated in full.
+function quoted(word: string): string {
+  return `"${word.length > 40 ? `${word.slice(0, 24)}...` : word}"`
 }

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../lib/index.ts'
-import { type Cell, type Layout, renderTable } from './terminal/index.ts'
+import { type Cell, hang, type Layout, renderTable } from './terminal/index.ts'
 import { entry, list, member, show, text } from './wire.ts'
 
 const RULES: Readonly<Record<string, string>> = {
@@ -21,20 +21,40 @@ const RESULTS: Readonly<Record<string, Cell>> = {
   different: { text: 'X differs', colour: 'bad' },
 }
 
-/** The conditions of a policy beside what came, in file order; values fold, they are never cut (the difference may be at the end). */
+// Below it a table of five columns folds names in the middle; conditions then come one under the other.
+const TABLE_WIDTH = 80
+
+/**
+ * The conditions of a policy beside what came, in file order: a table, or on a narrow terminal one block each.
+ * Values fold, they are never cut (the difference may be at the end).
+ */
 export function renderConditions(conditions: readonly JsonValue[], layout: Layout): string[] {
-  const rows = conditions.map((condition): Cell[] => {
-    const operator = show(member(condition, 'operator'))
-    const actual = member(condition, 'actual')
-    return [
-      show(member(condition, 'claim')),
-      entry(RULES, operator) ?? operator,
-      show(member(condition, 'expected')),
-      actual === undefined || actual === null ? '(absent)' : show(actual),
-      entry(RESULTS, text(member(condition, 'outcome'))) ?? show(member(condition, 'outcome')),
-    ]
-  })
-  return renderTable(['claim', 'rule', 'expected', 'actual', 'result'], rows, layout, { indent: 2, overflow: 'wrap' })
+  const rows = conditions.map(toRow)
+  if (layout.width === undefined || layout.width >= TABLE_WIDTH) {
+    const cells = rows.map((row): Cell[] => [row.claim, row.rule, row.expected, row.actual, row.result])
+    return renderTable(['claim', 'rule', 'expected', 'actual', 'result'], cells, layout, {
+      indent: 2,
+      overflow: 'wrap',
+    })
+  }
+  return rows.flatMap((row) => [
+    ...renderTable(undefined, [[row.claim, row.result]], layout, { indent: 2, overflow: 'wrap' }),
+    ...hang(`    ${row.rule} `, row.expected, layout),
+    ...hang('    came ', row.actual, layout),
+  ])
+}
+
+function toRow(condition: JsonValue) {
+  const operator = show(member(condition, 'operator'))
+  const actual = member(condition, 'actual')
+  const result: Cell = entry(RESULTS, text(member(condition, 'outcome'))) ?? show(member(condition, 'outcome'))
+  return {
+    claim: show(member(condition, 'claim')),
+    rule: entry(RULES, operator) ?? operator,
+    expected: show(member(condition, 'expected')),
+    actual: actual === undefined || actual === null ? '(absent)' : show(actual),
+    result,
+  }
 }
 
 /** `3 of 6 conditions fail` */

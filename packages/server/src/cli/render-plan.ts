@@ -50,7 +50,9 @@ export function renderPlan(
   lines.push(summary(plan, changes))
   if (member(plan, 'widens') === true && options.applyLine !== undefined && !hasErrors(problems)) {
     lines.push(
-      layout.paint('caution', 'This admits more than before. To consent to exactly this change:'),
+      ...hang('', 'This admits more than before. To consent to exactly this change:', layout).map((line) =>
+        layout.paint('caution', line),
+      ),
       `  ${printable(options.applyLine)} --allow-widening ${show(member(plan, 'hash'))}`,
     )
   }
@@ -90,9 +92,13 @@ export function renderProblems(
     const pointer = text(member(problem, 'pointer')) ?? ''
     const place = documents.find((document) => document.label === label)?.locate(pointer)
     const where = [place, label, pointer].filter((part) => part !== undefined && part !== '').join(' ')
-    const painted = layout.paint(severity === 'error' ? 'bad' : 'caution', severity)
     return [
-      `${painted}  ${printable(where)}`,
+      ...hang(
+        `${layout.paint(severity === 'error' ? 'bad' : 'caution', printable(severity))}  `,
+        where,
+        layout,
+        severity.length + 2,
+      ),
       ...hang('    ', `${show(member(problem, 'detail'))} (${show(member(problem, 'code'))})`, layout),
       ...hang('    fix: ', show(member(problem, 'fix')), layout),
     ]

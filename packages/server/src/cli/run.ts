@@ -37,7 +37,7 @@ function helpFor(line: ParsedLine): { readonly text?: string; readonly fault?: U
   const nearest = findNearest(noun, [...new Set(COMMANDS.map((known) => known.path[0]))])
   return {
     fault: {
-      detail: `no help for "${noun}"`,
+      detail: `no help for "${noun.slice(0, 40)}"`,
       fix: nearest ? `did you mean \`countersign help ${nearest}\`?` : 'see `countersign help`',
     },
   }

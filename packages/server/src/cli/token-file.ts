@@ -7,9 +7,15 @@ const MAX_TOKEN_BYTES = 16 * 1024
 
 /**
  * Reads a token from a file, or from stdin for `-`. Its text appears in no error.
- * @throws CliFault input_unreadable, input_invalid (empty, over 16 KiB, or not one line of visible ASCII)
+ * @throws CliFault usage (the token itself in the place of a file), input_unreadable, input_invalid (empty, over 16 KiB, or not one line of visible ASCII)
  */
 export async function readTokenFile(path: string, what: string, context: CliContext): Promise<string> {
+  if (looksLikeToken(path)) {
+    // T29: it is in the shell's history and in the list of processes already; at least no log gets it from here.
+    throw cliFault('usage', `${what} is given on the command line`, {
+      fix: 'give a file or - for stdin; treat this token as exposed',
+    })
+  }
   const bytes = path === '-' ? await readStdin(context, what) : await readBytes(resolve(context.cwd, path), what)
   const where = path === '-' ? 'stdin' : path
   if (bytes.length > MAX_TOKEN_BYTES) {
@@ -25,6 +31,10 @@ export async function readTokenFile(path: string, what: string, context: CliCont
     })
   }
   return token
+}
+
+function looksLikeToken(path: string): boolean {
+  return /^[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*$/.test(path) || path.length > 1024
 }
 
 async function readBytes(path: string, what: string): Promise<Buffer> {

@@ -10,7 +10,9 @@ export interface SendInput {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
+  /** For the whole exchange; with `streams`, between two pieces of the body. */
   readonly timeoutMs: number
+  readonly streams?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -56,10 +58,12 @@ export function send(input: SendInput): Promise<Answer> {
     }
     const start = input.url.protocol === 'https:' ? requestHttps : requestHttp
     const request = start(input.url, options)
-    const timer = setTimeout(() => request.destroy(new TimeoutError()), input.timeoutMs)
-    const abort = (): void => void request.destroy(new InterruptError())
+    let received: IncomingMessage | undefined
+    // Whoever reads the body gets the reason; once there is one, ending the request alone would look like a broken connection.
+    const fail = (error: Error): void => void (received ?? request).destroy(error)
+    const timer = setTimeout(() => fail(new TimeoutError()), input.timeoutMs)
+    const abort = (): void => fail(new InterruptError())
     input.signal?.addEventListener('abort', abort, { once: true })
-    if (input.signal?.aborted) abort()
     const settle = (): void => {
       clearTimeout(timer)
       input.signal?.removeEventListener('abort', abort)
@@ -69,10 +73,17 @@ export function send(input: SendInput): Promise<Answer> {
       reject(describeFailure(error, input))
     })
     request.on('response', (response) => {
-      // The same limit covers the body: a server that trickles must not hold the caller for ever.
+      received = response
+      // The limit covers the body too: a server that trickles must not hold the caller for ever. A stream may take its time,
+      // but not stand still.
+      if (input.streams) {
+        clearTimeout(timer)
+        response.setTimeout(input.timeoutMs, () => fail(new TimeoutError()))
+      }
       response.on('close', settle)
       resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response })
     })
+    if (input.signal?.aborted) abort()
     request.end(input.body)
   })
 }
@@ -88,12 +99,17 @@ export async function readText(answer: Answer, maxBytes = MAX_ANSWER_BYTES): Pro
       chunks.push(chunk)
     }
   } catch (error) {
-    if (error instanceof CliFault) throw error
-    if (error instanceof TimeoutError) throw cliFault('timeout', 'the answer did not end in time')
-    if (error instanceof InterruptError) throw new CliFault({ code: 'interrupted', ...CLI_FAULTS.interrupted })
-    throw cliFault('unreachable', 'the connection broke before the answer ended')
+    throw describeBreak(error)
   }
   return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Why reading a body ended early, as a fault. */
+export function describeBreak(error: unknown): CliFault {
+  if (error instanceof CliFault) return error
+  if (error instanceof TimeoutError) return cliFault('timeout', 'the answer did not end in time')
+  if (error instanceof InterruptError) return new CliFault({ code: 'interrupted', ...CLI_FAULTS.interrupted })
+  return cliFault('unreachable', 'the connection broke before the answer ended')
 }
 
 /** Whether the failure happened before a connection was made, so that a repetition cannot do anything twice. */

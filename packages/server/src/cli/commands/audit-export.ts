@@ -1,39 +1,44 @@
 import { EventEmitter, once } from 'node:events'
 import { createApiClient } from '../client.ts'
-import { cliFault } from '../faults.ts'
-import { createPrivateFile } from '../private-file.ts'
-import type { CommandRun, TextSink } from '../types.ts'
+import { createPrivateFile, type PrivateFile } from '../private-file.ts'
+import { type Answer, describeBreak } from '../transport.ts'
+import type { CliContext, CommandRun, TextSink } from '../types.ts'
 
 /** Copies the log's export to stdout or to a new file. A file that could not be completed is removed. */
 export const run: CommandRun = async (invocation) => {
   const { settings, context } = invocation
   const path = invocation.option('out-file')
-  const client = await createApiClient(settings, context)
-  const answer = await client.stream({
-    method: 'GET',
-    path: '/v1/audit/export',
-    headers: { accept: 'application/jsonl' },
-  })
+  // Made first: a file that exists must not be noticed only when the server has begun to answer.
   const file = path === undefined ? undefined : await createPrivateFile(path, context)
   let complete = false
   try {
-    const decoder = new TextDecoder()
-    for await (const chunk of answer.body) {
-      if (file) await file.write(chunk)
-      // Each line is canonical JSON, verified byte by byte: nothing may be escaped or changed here.
-      else await drained(context.stdout.write(decoder.decode(chunk, { stream: true })), context.stdout)
-    }
-    complete = true
-  } catch (error) {
-    throw cliFault('unreachable', 'the export broke off', {
-      fix: 'run it again; what was written is not complete',
-      cause: error,
+    const client = await createApiClient(settings, context)
+    const answer = await client.stream({
+      method: 'GET',
+      path: '/v1/audit/export',
+      headers: { accept: 'application/jsonl' },
     })
+    await copy(answer, file, context)
+    complete = true
   } finally {
     await file?.close(complete)
   }
   if (file && !settings.quiet) context.stderr.write(`written ${file.shown}, mode 0600\n`)
   return { exit: 0, streamed: true }
+}
+
+// Each line is canonical JSON that is verified byte by byte: nothing may be escaped or changed on the way.
+async function copy(answer: Answer, file: PrivateFile | undefined, context: CliContext): Promise<void> {
+  const decoder = new TextDecoder()
+  const chunks = answer.body[Symbol.asyncIterator]()
+  for (;;) {
+    const chunk = await chunks.next().catch((error: unknown) => {
+      throw describeBreak(error)
+    })
+    if (chunk.done) return
+    if (file) await file.write(chunk.value)
+    else await drained(context.stdout.write(decoder.decode(chunk.value, { stream: true })), context.stdout)
+  }
 }
 
 // A slow reader of the pipe must not make us hold the whole export.

@@ -44,7 +44,7 @@ export const github: ProofSource = async ({ audience, timeoutMs, context }) => {
 function parseAddress(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))) return url
-  throw cliFault('proof_source_failed', 'github: ACTIONS_ID_TOKEN_REQUEST_URL is not an https address', {
+  throw cliFault('input_invalid', 'github: ACTIONS_ID_TOKEN_REQUEST_URL is not an https address', {
     fix: 'leave the variable as the runner sets it',
   })
 }

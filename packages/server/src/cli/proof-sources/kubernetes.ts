@@ -22,7 +22,7 @@ export const kubernetes: ProofSource = async ({ context }) => {
     return { rawProof: await readTokenFile(path, 'the proof', context), from: path }
   }
   if (named)
-    throw cliFault('proof_source_failed', `COUNTERSIGN_PROOF_FILE: ${path} cannot be read (${code})`, {
+    throw cliFault('input_unreadable', `COUNTERSIGN_PROOF_FILE: ${path} cannot be read (${code})`, {
       fix: 'mount the projected token there, or unset the variable',
     })
   return {

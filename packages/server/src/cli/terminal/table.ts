@@ -68,17 +68,20 @@ function joinCells(
     .trimEnd()
 }
 
-// The widest column gives first: short ids and states stay readable while long values fold.
+// The widest columns give first, all of one width alike: short ids and states stay readable while long values fold.
 function shrink(widths: number[], available: number): void {
   let excess = widths.reduce((sum, width) => sum + width, 0) - available
   while (excess > 0) {
     const widest = Math.max(...widths)
     if (widest <= NARROWEST) return
-    const index = widths.indexOf(widest)
-    const second = Math.max(NARROWEST, ...widths.filter((width) => width < widest))
-    const give = Math.min(excess, Math.max(1, widest - second))
-    widths[index] = widest - give
-    excess -= give
+    const next = Math.max(NARROWEST, ...widths.filter((width) => width < widest))
+    const givers = widths.flatMap((width, index) => (width === widest ? [index] : []))
+    const each = Math.max(1, Math.min(widest - next, Math.floor(excess / givers.length)))
+    for (const index of givers) {
+      if (excess <= 0) return
+      widths[index] = widest - each
+      excess -= each
+    }
   }
 }
 

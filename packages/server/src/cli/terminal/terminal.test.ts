@@ -134,8 +134,8 @@ test('fields are aligned, absent ones left out, and values fold under themselves
   assert.deepEqual(renderFields(fields, plain), ['code    denied', 'detail  one two three four five six'])
   assert.deepEqual(renderFields(fields, terminal(26)), [
     'code    denied',
-    'detail  one two three',
-    '        four five six',
+    'detail  one two three four',
+    '        five six',
   ])
 })
 

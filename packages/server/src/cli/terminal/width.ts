@@ -24,7 +24,7 @@ export function truncate(text: string, width: number): string {
 }
 
 /**
- * The text in lines of at most a display width; breaks after spaces, `/`, `:` and `,` where it can, inside a word where it
+ * The text in lines of at most a display width; breaks after spaces, `/`, `:`, `,` and `@` where it can, inside a word where it
  * must. The lines joined give the text again, except for the spaces at the breaks.
  */
 export function wrap(text: string, width: number): string[] {
@@ -55,7 +55,7 @@ function take(text: string, width: number): string {
 
 function lastBreak(piece: string): number {
   for (let index = piece.length - 1; index > 0; index -= 1) {
-    if (' /:,'.includes(piece[index] ?? '')) return index + 1
+    if (' /:,@'.includes(piece[index] ?? '')) return index + 1
   }
   return 0
 }
