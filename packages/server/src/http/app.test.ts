@@ -5,6 +5,7 @@ import { type AppDeps, createApp } from './app.ts'
 import { hasMediaType, readBody } from './body.ts'
 import type { HttpRoute } from './context.ts'
 import { oauthError } from './errors.ts'
+import { createHealthRoutes } from './health.ts'
 import { requestIdOf } from './request-id.ts'
 
 const now = () => new Date('2026-11-24T09:04:07Z')
@@ -193,6 +194,32 @@ describe('hosts (W-12)', () => {
     assert.equal((await ask('http://sts.acme.example/v1/things/a', 'STS.acme.example')).status, 200)
     assert.equal((await ask('http://127.0.0.1:8080/v1/things/a')).status, 200)
     assert.equal((await ask('http://x/v1/things/a', 'x', 'local-socket')).status, 200)
+  })
+  test('health is answered under any name: probes address the process (only health is)', async () => {
+    const { app: probed } = appWith({
+      allowedHosts: ['sts.acme.example'],
+      routes: [...ROUTES, ...createHealthRoutes([])],
+    })
+    for (const path of ['/healthz', '/readyz'])
+      assert.equal((await probed.request(`http://10.0.0.7:8080${path}`)).status, 200)
+    assert.equal((await probed.request('http://10.0.0.7:8080/healthz', { method: 'POST' })).status, 421)
+  })
+  test('readiness names the check that fails, and not its error', async () => {
+    const { app: probed } = appWith({
+      routes: createHealthRoutes([
+        { name: 'database', run: () => Promise.reject(new Error('canary')) },
+        { name: 'audit', run: async () => undefined },
+      ]),
+    })
+    const response = await probed.request('/readyz')
+    assert.equal(response.status, 503)
+    assert.deepEqual(await response.json(), {
+      status: 'not_ready',
+      checks: [
+        { name: 'database', ok: false, detail: 'the check failed' },
+        { name: 'audit', ok: true },
+      ],
+    })
   })
   test('without a list every name is served', async () => {
     assert.equal((await appWith().app.request('http://anything/v1/things/a')).status, 200)

@@ -30,12 +30,15 @@ export function createApp(deps: AppDeps): HttpApp {
   const allowedHosts = deps.allowedHosts && new Set(deps.allowedHosts.map((host) => host.toLowerCase()))
   const templates = deps.routes.map((route) => ({ method: route.method, pattern: patternOf(route.path) }))
 
-  const answer = async (c: HttpContext, respond: HttpRoute['respond']): Promise<Response> => {
+  const answer = async (
+    c: HttpContext,
+    { respond, anyHost }: Pick<HttpRoute, 'respond' | 'anyHost'>,
+  ): Promise<Response> => {
     const requestId = requestIdOf(c.req.header('x-request-id'), deps.now)
     c.set('requestId', requestId)
     let response: Response
     try {
-      refuseForeignHost(c, allowedHosts)
+      if (anyHost !== true) refuseForeignHost(c, allowedHosts)
       response = await respond(c)
     } catch (thrown) {
       const error = toServiceError(thrown)
@@ -46,19 +49,17 @@ export function createApp(deps: AppDeps): HttpApp {
   }
 
   for (const route of deps.routes) {
-    app.on(route.method, route.path.replaceAll(/\{([a-z_]+)\}/g, ':$1'), (c) => answer(c, route.respond))
+    app.on(route.method, route.path.replaceAll(/\{([a-z_]+)\}/g, ':$1'), (c) => answer(c, route))
   }
-  app.notFound((c) =>
-    answer(c, () => {
-      const methods = new Set(templates.filter(({ pattern }) => pattern.test(c.req.path)).map(({ method }) => method))
-      if (methods.size === 0) throw new ServiceError('not_found')
-      const error = new ServiceError('method_not_allowed')
-      const response = render(c, error, deps.issuer, c.get('requestId'))
-      // RFC 9110 section 15.5.6
-      response.headers.set('allow', [...methods, ...(methods.has('GET') ? ['HEAD'] : [])].join(', '))
-      return response
-    }),
-  )
+  const refuse: HttpRoute['respond'] = (c) => {
+    const methods = new Set(templates.filter(({ pattern }) => pattern.test(c.req.path)).map(({ method }) => method))
+    if (methods.size === 0) throw new ServiceError('not_found')
+    const response = render(c, new ServiceError('method_not_allowed'), deps.issuer, c.get('requestId'))
+    // RFC 9110 section 15.5.6
+    response.headers.set('allow', [...methods, ...(methods.has('GET') ? ['HEAD'] : [])].join(', '))
+    return response
+  }
+  app.notFound((c) => answer(c, { respond: refuse }))
   // Only what fails outside a route's own answer comes here, e.g. a path that Hono cannot read.
   app.onError((thrown, c) => {
     const requestId = requestIdOf(undefined, deps.now)

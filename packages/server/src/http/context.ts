@@ -24,6 +24,8 @@ export type HttpContext = Context<HttpEnv>
 export interface HttpRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
+  /** Answered under any Host: probes address the process, not its name. Only for routes that tell and do nothing. */
+  readonly anyHost?: boolean
   /** Answers, or throws: a ServiceError is rendered as this route's kind of error, anything else as internal_error. */
   respond(c: HttpContext): Response | Promise<Response>
 }

@@ -12,10 +12,11 @@ export interface ReadinessCheck {
  */
 export function createHealthRoutes(checks: readonly ReadinessCheck[]): readonly HttpRoute[] {
   return [
-    { method: 'GET', path: '/healthz', respond: (c) => c.json({ status: 'ok' }) },
+    { method: 'GET', path: '/healthz', anyHost: true, respond: (c) => c.json({ status: 'ok' }) },
     {
       method: 'GET',
       path: '/readyz',
+      anyHost: true,
       async respond(c) {
         const results = await Promise.all(
           checks.map(async ({ name, run }) => {
