@@ -111,20 +111,24 @@ export async function openAdministration(
   const database = wrap(await openTestDatabase(scope, { now }))
   const resources = createResourceStore({ database, kinds: KINDS, now })
   const eventLog = createEventLog({ database, now })
-  const administration = createAdministration({
-    database,
-    resources,
-    eventLog,
-    management: managementService({ audience: MANAGEMENT_AUDIENCE }),
-    issuer: ISSUER,
-    now,
-  })
+  const replica = () =>
+    createAdministration({
+      database,
+      resources,
+      eventLog,
+      management: managementService({ audience: MANAGEMENT_AUDIENCE }),
+      issuer: ISSUER,
+      now,
+    })
+  const administration = replica()
   const socket = LOCAL_SOCKET_ACTOR
   return {
     database,
     resources,
     eventLog,
     administration,
+    /** Another administration of the same database, with a memory of its own. */
+    replica,
     now,
     advance: (ms: number) => {
       at += ms

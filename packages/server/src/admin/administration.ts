@@ -4,6 +4,7 @@ import type { Service } from '../inventory/index.ts'
 import { type JsonValue, type Now, newId } from '../lib/index.ts'
 import {
   mergePatch,
+  pageOf,
   type Resource,
   type ResourceDocument,
   type ResourceKind,
@@ -21,8 +22,8 @@ import { refusePlan } from './refuse.ts'
 import { createStateSource, labelOf, labelOfResource, type State } from './state.ts'
 import type { Actor, Administration, ApplyInput } from './types.ts'
 
-/** How often a plan is made again because somebody else wrote in between. */
-const ATTEMPTS = 5
+/** How often a plan is made again because another replica wrote in between. */
+const ATTEMPTS = 10
 
 /** What administration is made over. */
 export interface AdministrationDependencies {
@@ -34,6 +35,8 @@ export interface AdministrationDependencies {
   readonly issuer: string
   readonly now: Now
 }
+
+type Changed = MadePlan & { readonly revision: number; readonly written: readonly (Resource | undefined)[] }
 
 interface Change {
   readonly actor: Actor
@@ -49,10 +52,17 @@ export function createAdministration(deps: AdministrationDependencies): Administ
   const { database, resources, eventLog, management, issuer, now } = deps
   const states = createStateSource({ resources })
 
+  let turn: Promise<unknown> = Promise.resolve()
+
+  /** Changes of one process take turns: only other replicas can make a plan void. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work, work)
+    turn = mine
+    return mine
+  }
+
   /** Plans on the newest state, refuses what is to be refused, and commits; again when somebody else was faster. */
-  async function change(
-    input: Change,
-  ): Promise<MadePlan & { revision: number; written: readonly (Resource | undefined)[] }> {
+  async function changeNow(input: Change): Promise<Changed> {
     for (let attempt = 1; ; attempt += 1) {
       const state = await states.load()
       const made = makePlan(await input.draft(state), { state, management, issuer, actor: input.actor, now: now() })
@@ -71,6 +81,8 @@ export function createAdministration(deps: AdministrationDependencies): Administ
       }
     }
   }
+
+  const change = (input: Change) => inTurn(() => changeNow(input))
 
   /** Who tried to raise privileges is worth knowing: the attempt is an event of its own. */
   async function recordRefusal(actor: Actor, { plan }: MadePlan): Promise<void> {
@@ -207,7 +219,14 @@ export function createAdministration(deps: AdministrationDependencies): Administ
 
     get: async (plural, idOrName) => resources.get(kindOf(plural).kind, idOrName),
 
-    list: async ({ plural, ...page }) => resources.list({ kind: kindOf(plural).kind, ...page }),
+    async list({ plural, ...page }) {
+      const { kind } = kindOf(plural)
+      const { resources: all } = await states.load()
+      return pageOf(
+        [...all.values()].filter(({ document }) => document.kind === kind),
+        page,
+      )
+    },
 
     async export() {
       const { resources: all } = await states.load()
@@ -236,9 +255,10 @@ function kindOf(plural: string): ResourceKind {
 /** @throws ServiceError not_found, precondition_failed when the caller has read another revision (W-10) */
 function findStored(state: State, plural: string, idOrName: string, ifMatch: number | undefined): Resource {
   const { kind } = kindOf(plural)
-  const named = state.resources.get(labelOf(kind, idOrName))
-  const ofKind = [...state.resources.values()].filter(({ document }) => document.kind === kind)
-  const resource = ofKind.find(({ id }) => id === idOrName) ?? named
+  // A name never holds `_`, an id always does: neither can stand in for the other.
+  const resource =
+    state.resources.get(labelOf(kind, idOrName)) ??
+    [...state.resources.values()].find(({ id, document }) => id === idOrName && document.kind === kind)
   if (!resource) throw new ServiceError('not_found')
   if (ifMatch !== undefined && ifMatch !== resource.revision) throw new ServiceError('precondition_failed')
   return resource

@@ -342,6 +342,33 @@ describe('W-06, invariant 10: an actor', () => {
 })
 
 describe('changes at the same time', () => {
+  it('of two replicas are made on what the other has written', async (t) => {
+    const opened = await openAdministration(t)
+    const other = opened.replica()
+    await opened.apply([TEAM, PROVIDER, SERVICE])
+    const { hash } = await other.plan({ actor: socket, documents: [POLICY] })
+    await opened.apply([changed(PROVIDER, { 'spec.maxTtl': '10m' })])
+    // The other replica had the older provider in memory; it must not let the old hash pass.
+    await assert.rejects(
+      other.apply({ actor: socket, documents: [POLICY], allowWidening: hash }),
+      hasCode('widening_refused'),
+    )
+    const labels = (name: string) => ({
+      actor: socket,
+      plural: 'teams',
+      id: 'orders',
+      patch: { metadata: { labels: { [name]: 'x' } } },
+    })
+    await Promise.all(
+      ['a', 'b', 'c'].flatMap((name) => [
+        opened.administration.patch(labels(`${name}1`)),
+        other.patch(labels(`${name}2`)),
+      ]),
+    )
+    const { document } = await opened.byName('teams', 'orders')
+    assert.deepEqual(Object.keys(document.metadata.labels ?? {}).sort(), ['a1', 'a2', 'b1', 'b2', 'c1', 'c2'])
+  })
+
   it('are all made or refused as a whole, on the state that they see', async (t) => {
     const opened = await openAdministration(t)
     await opened.apply([TEAM])

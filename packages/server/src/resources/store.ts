@@ -37,13 +37,6 @@ export interface ResourceStore {
   get(kind: KindName, idOrName: string): Promise<Resource>
   /** One state of one resource, also of a removed one: what a decision was made on. */
   findAt(id: string, revision: number): Promise<Resource | undefined>
-  /** A page by name; `after` is the last name of the page before. */
-  list(input: {
-    kind: KindName
-    after?: string
-    limit: number
-    filter?: Readonly<Record<string, string>>
-  }): Promise<{ items: readonly Resource[]; next: string | null }>
   /** A removed resource that can still be restored. */
   findRemoved(id: string): Promise<Resource | undefined>
   /** Writes a new state. @throws ServiceError conflict when another resource of the kind has the name */
@@ -181,23 +174,6 @@ export function createResourceStore({ database, kinds, now }: ResourceStoreDepen
       return row && toResource(row)
     },
 
-    async list({ kind, after, limit, filter = {} }) {
-      const rows = await database.read
-        .selectFrom('documents')
-        .selectAll()
-        .where('kind', '=', kind)
-        .where('deleted_at', 'is', null)
-        .execute()
-      // The kinds hold hundreds of documents, not millions: sorting here keeps one order on both engines.
-      const matching = rows
-        .map(toResource)
-        .sort(byKindAndName)
-        .filter((resource) => matchesFilter(resource, filter))
-        .filter((resource) => after === undefined || resource.document.metadata.name > after)
-      const items = matching.slice(0, limit)
-      return { items, next: matching.length > limit ? (items.at(-1)?.document.metadata.name ?? null) : null }
-    },
-
     async findRemoved(id) {
       const row = await database.read
         .selectFrom('documents')
@@ -256,15 +232,4 @@ export function createResourceStore({ database, kinds, now }: ResourceStoreDepen
       await writeState(tx, row, true)
     },
   }
-}
-
-/** `owner`, `environment`, `name`, `enabled` and `label.NAME`, each exact. An unknown filter matches nothing. */
-function matchesFilter(resource: Resource, filter: Readonly<Record<string, string>>): boolean {
-  const { metadata } = resource.document
-  return Object.entries(filter).every(([name, wanted]) => {
-    if (name === 'owner' || name === 'environment' || name === 'name') return metadata[name] === wanted
-    if (name === 'enabled') return String(resource.enabled) === wanted
-    if (name.startsWith('label.')) return metadata.labels?.[name.slice(6)] === wanted
-    return false
-  })
 }
