@@ -118,19 +118,23 @@ test('an issuer that this host does not reach, or that names another issuer, fai
         provider('gone', { issuer: 'http://127.0.0.1:9' }),
         provider('plain', { issuer: 'http://issuer.example' }),
         provider('off', { issuer: 'http://127.0.0.1:9' }, false),
-        provider('inline', { issuer: 'https://cluster.local', jwks: { keys: [] } }),
+        provider('inline', { issuer: 'https://cluster.local', keys: { jwks: { keys: [] } } }),
+        provider('file', { issuer: 'https://cluster.local', keys: { jwksFile: '/etc/jwks.json' } }),
+        provider('uri', { issuer: 'https://cluster.local', keys: { jwksUri: `${issuer.url}/jwks` } }),
+        provider('no-ca', { issuer: issuer.url, network: { caFile: '/nowhere/ca.pem' } }),
       ],
       next: null,
     },
   })
   issuer.answer('GET /sound/.well-known/openid-configuration', { body: { issuer: `${issuer.url}/sound` } })
   issuer.answer('GET /other/.well-known/openid-configuration', { body: { issuer: 'https://evil.example' } })
+  issuer.answer('GET /jwks', { body: { keys: [] } })
   issuer.answer('GET /page/.well-known/openid-configuration', { body: '<html>' })
   const { exit, rows } = await doctor()
   await issuer.close()
   assert.equal(exit, 1)
   const outcomes = rows.filter((row) => row.check === 'issuers').map((row) => row.outcome)
-  assert.deepEqual(outcomes, ['ok', 'fail', 'fail', 'fail', 'fail', 'skipped', 'ok'])
+  assert.deepEqual(outcomes, ['ok', 'fail', 'fail', 'fail', 'fail', 'skipped', 'ok', 'ok', 'ok', 'fail'])
 })
 
 test('--skip leaves a check out and says so', async () => {

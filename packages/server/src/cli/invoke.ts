@@ -1,5 +1,4 @@
 import { COMMANDS } from './commands.ts'
-import { EXITS } from './exits.ts'
 import { cliFault, toFault } from './faults.ts'
 import { printFault, printResult } from './output.ts'
 import { findCommand, type ParsedLine } from './parse.ts'
@@ -61,6 +60,3 @@ function refuseMisuse(command: CommandSpec, settings: Settings): void {
     })
   }
 }
-
-/** The exit code that a process ends with when a signal interrupted it. */
-export const INTERRUPTED = EXITS.interrupted

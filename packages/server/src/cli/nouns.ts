@@ -1,4 +1,3 @@
-import type { ApiClient } from './client.ts'
 import { cliFault } from './faults.ts'
 import type { Invocation } from './types.ts'
 
@@ -27,10 +26,4 @@ export const PLURALS: Readonly<Record<string, string>> = {
   Service: 'services',
   TrustProvider: 'trust-providers',
   TrustPolicy: 'trust-policies',
-}
-
-/** The ETag of a resource as it is now, so that a change that comes in between is refused instead of overwritten. */
-export async function readTag(client: ApiClient, path: string): Promise<Readonly<Record<string, string>>> {
-  const { headers } = await client.json({ method: 'GET', path })
-  return typeof headers.etag === 'string' ? { 'if-match': headers.etag } : {}
 }

@@ -1,4 +1,4 @@
-import { parseDurationMs } from '../lib/duration.ts'
+import { parseDurationMs } from '../lib/index.ts'
 import { cliFault } from './faults.ts'
 import { OUTPUT_FORMATS } from './global-options.ts'
 import type { ParsedLine } from './parse.ts'

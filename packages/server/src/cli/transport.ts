@@ -10,6 +10,8 @@ export interface SendInput {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
+  /** PEM of the CA to trust instead of the system's. */
+  readonly ca?: string | undefined
   /** For the whole exchange; with `streams`, between two pieces of the body. */
   readonly timeoutMs: number
   readonly streams?: boolean
@@ -45,13 +47,14 @@ const NOT_CONNECTED = new Set([
  */
 export function send(input: SendInput): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const options: RequestOptions = {
+    const options: RequestOptions & { ca?: string } = {
       method: input.method,
       headers: {
         ...input.headers,
         ...(input.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(input.body)) }),
       },
       agent: false,
+      ...(input.ca === undefined ? {} : { ca: input.ca }),
       ...(input.socketPath === undefined
         ? {}
         : { socketPath: input.socketPath, path: `${input.url.pathname}${input.url.search}` }),

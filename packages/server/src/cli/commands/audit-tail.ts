@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseDurationMs } from '../../lib/duration.ts'
 import type { JsonValue } from '../../lib/index.ts'
+import { parseDurationMs } from '../../lib/index.ts'
 import { createApiClient } from '../client.ts'
 import { EVENT_COLUMNS } from '../event-columns.ts'
 import { cliFault } from '../faults.ts'

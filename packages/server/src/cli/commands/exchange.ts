@@ -1,4 +1,4 @@
-import { parseDurationMs } from '../../lib/duration.ts'
+import { parseDurationMs } from '../../lib/index.ts'
 import { type ApiClient, createApiClient } from '../client.ts'
 import { type ExchangedToken, requestToken } from '../exchange-request.ts'
 import { EXITS } from '../exits.ts'

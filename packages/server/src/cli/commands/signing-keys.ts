@@ -1,7 +1,6 @@
 import { createApiClient } from '../client.ts'
-import { readPages } from '../pages.ts'
 import type { Column, CommandRun } from '../types.ts'
-import { member, show } from '../wire.ts'
+import { list, member, show } from '../wire.ts'
 
 const column = (name: string, from = name, wide = false): Column => ({
   name,
@@ -25,8 +24,8 @@ const COLUMNS: readonly Column[] = [
 /** The signing keys and their states; private halves never leave the server. */
 export const run: CommandRun = async ({ settings, context }) => {
   const client = await createApiClient(settings, context)
-  const page = await readPages(client, '/v1/signing-keys', settings)
+  const { body } = await client.json({ method: 'GET', path: '/v1/signing-keys' })
   // A key's id is its kid (RFC 7638 thumbprint): `-o id` prints that.
-  const items = page.items.map((item) => ({ id: member(item, 'kid') ?? null, ...(item as object) }))
-  return { exit: 0, list: { items, next: page.next }, columns: COLUMNS }
+  const items = list(member(body, 'items')).map((item) => ({ id: member(item, 'kid') ?? null, ...(item as object) }))
+  return { exit: 0, list: { items: items.slice(0, settings.limit), next: null }, columns: COLUMNS }
 }

@@ -1,9 +1,10 @@
+import { readFile } from 'node:fs/promises'
 import type { JsonValue } from '../../lib/index.ts'
 import { CliFault } from '../faults.ts'
 import { readPages } from '../pages.ts'
 import { isLoopback } from '../target.ts'
 import { readText, send } from '../transport.ts'
-import { isObject, member, show, text } from '../wire.ts'
+import { member, show, text } from '../wire.ts'
 import { answering, unreached } from './server.ts'
 import type { Check, CheckResult, Patient } from './types.ts'
 
@@ -36,28 +37,34 @@ async function look(provider: JsonValue, { context }: Patient): Promise<CheckRes
   const spec = member(member(provider, 'document'), 'spec')
   const check = 'issuers'
   if (member(provider, 'enabled') === false) return { check, outcome: 'skipped', detail: `${name} is disabled` }
-  const keys = isObject(spec) ? ['jwks', 'jwksFile', 'keys'].find((member) => member in spec) : undefined
-  const address = text(member(spec, 'jwksUri')) ?? discoveryAddress(text(member(spec, 'issuer')))
-  if (keys !== undefined && text(member(spec, 'jwksUri')) === undefined) {
+  const keys = member(spec, 'keys')
+  if (member(keys, 'jwks') !== undefined || member(keys, 'jwksFile') !== undefined) {
     return { check, outcome: 'ok', detail: `${name} has its keys in the registration; nothing to reach` }
   }
+  const jwksUri = text(member(keys, 'jwksUri'))
+  const issuer = text(member(spec, 'issuer'))
+  const address = jwksUri ?? discoveryAddress(issuer)
   const url = address !== undefined && URL.canParse(address) ? new URL(address) : undefined
   if (!url || (url.protocol !== 'https:' && !isLoopback(url.hostname))) {
     return { check, outcome: 'fail', detail: `${name} has no https issuer`, fix: 'correct the trust provider' }
   }
+  const caFile = text(member(member(spec, 'network'), 'caFile'))
   try {
+    const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8')
     const answer = await send({
       url,
       method: 'GET',
       headers: { accept: 'application/json', 'user-agent': 'countersign-cli' },
       timeoutMs: TIMEOUT_MS,
+      ca,
       signal: context.signal,
     })
     const body = await readText(answer, MAX_BYTES)
     if (answer.status !== 200) return refused(name, url, `answered ${answer.status}`)
-    return judge(name, url, body, member(spec, 'jwksUri') === undefined ? text(member(spec, 'issuer')) : undefined)
+    return judge(name, url, body, jwksUri === undefined ? issuer : undefined)
   } catch (error) {
-    if (!(error instanceof CliFault) || context.signal.aborted) throw error
+    if (context.signal.aborted) throw error
+    if (!(error instanceof CliFault)) return refused(name, url, 'has a caFile that cannot be read here')
     return refused(name, url, error.detail ?? error.title)
   }
 }

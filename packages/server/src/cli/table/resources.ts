@@ -95,18 +95,25 @@ interface Noun {
   readonly noun: string
   readonly one: string
   readonly example: string
+  readonly id: string
   readonly argument?: string
 }
 
 const NOUNS: readonly Noun[] = [
-  { noun: 'trust-providers', one: 'trust provider', example: 'github-acme' },
-  { noun: 'trust-policies', one: 'trust policy', example: 'deploy-orders' },
-  { noun: 'services', one: 'service', example: 'orders-api' },
-  { noun: 'workloads', one: 'workload', example: 'wl_3f9a1c' },
-  { noun: 'owners', one: 'team or person', example: 'team:orders', argument: 'team:NAME, person:NAME or the id' },
+  { noun: 'trust-providers', one: 'trust provider', example: 'github-acme', id: 'tp_01jz8m2q4c6e8g0j2m4p6r8t0v' },
+  { noun: 'trust-policies', one: 'trust policy', example: 'deploy-orders', id: 'pol_01jz8m2q4c6e8g0j2m4p6r8t0v' },
+  { noun: 'services', one: 'service', example: 'orders-api', id: 'svc_01jz8m2q4c6e8g0j2m4p6r8t0v' },
+  { noun: 'workloads', one: 'workload', example: 'wl_3f9a1c', id: 'wl_3f9a1c' },
+  {
+    noun: 'owners',
+    one: 'team or person',
+    example: 'team:orders',
+    id: 'team_01jz8m2q4c6e8g0j2m4p6r8t0v',
+    argument: 'team:NAME, person:NAME or the id',
+  },
 ]
 
-function nounCommands({ noun, one, example, argument = 'its name or id' }: Noun): CommandSpec[] {
+function nounCommands({ noun, one, example, id, argument = 'its name or id' }: Noun): CommandSpec[] {
   const target = [{ name: 'NAME', summary: argument }]
   // Teams and people have scopes of their own; the pair of them is one noun for who types.
   const scope = (act: 'read' | 'write') => (noun === 'owners' ? `teams:${act} or people:${act}` : `${noun}:${act}`)
@@ -159,8 +166,13 @@ function nounCommands({ noun, one, example, argument = 'its name or id' }: Noun)
         path: [noun, act],
         group: 'resources',
         summary: ACTS[act].replace('ONE', one),
-        arguments: target,
-        examples: [{ line: `countersign ${noun} ${act} ${example}`, note: ACTS[act].replace('ONE', one) }],
+        arguments: act === 'restore' ? [{ name: 'ID', summary: 'its id, as delete printed it' }] : target,
+        examples: [
+          {
+            line: `countersign ${noun} ${act} ${act === 'restore' ? id : example}`,
+            note: ACTS[act].replace('ONE', one),
+          },
+        ],
         scope: scope('write'),
         effect: 'writes',
         exits: { 1: 'there is none' },
