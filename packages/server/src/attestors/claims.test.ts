@@ -34,7 +34,15 @@ describe('typed claims', () => {
     assert.deepEqual(typed.mistyped, ['serviceaccount'])
   })
 
+  it('takes no number that is not finite', () => {
+    for (const n of [Number.POSITIVE_INFINITY, Number.NaN])
+      assert.deepEqual(typeClaims(oidc, { sub: 'a', n }).mistyped, ['n'])
+  })
+
   it('finds nothing on a prototype', () => {
+    const inherited = Object.create({ 'kubernetes.io': { namespace: 'kube-system' }, sub: 'root' }) as JsonObject
+    assert.deepEqual(Object.keys(typeClaims(kubernetes, inherited).claims), [])
+    assert.deepEqual(Object.keys(typeClaims(oidc, inherited).claims), [])
     const typed = typeClaims(oidc, JSON.parse('{"sub":"a","constructor":"x","toString":"y","__proto__":"z"}'))
     assert.equal(Object.getPrototypeOf(typed.claims), null)
     assert.deepEqual({ ...typed.claims }, { sub: 'a' })
@@ -80,12 +88,12 @@ describe('typed claims', () => {
 
   it('T21 does not take a missing or mistyped event for a harmless one', () => {
     const without = { repository_owner_id: '1', repository_id: '2' }
-    assert.deepEqual(findUnusableClaim(githubActions, [], typeClaims(githubActions, without)), {
+    assert.deepEqual(findUnusableClaim(githubActions, typeClaims(githubActions, without)), {
       claim: 'event_name',
       reason: 'absent',
     })
     assert.deepEqual(
-      findUnusableClaim(githubActions, [], typeClaims(githubActions, { ...without, event_name: ['push'] })),
+      findUnusableClaim(githubActions, typeClaims(githubActions, { ...without, event_name: ['push'] })),
       {
         claim: 'event_name',
         reason: 'wrong_type',
@@ -93,14 +101,12 @@ describe('typed claims', () => {
     )
   })
 
-  it('names the tenant and identity claims that are missing, empty or of another type', () => {
-    const typed = typeClaims(githubActions, { ...job, enterprise_id: 5, repository_id: '' })
-    assert.deepEqual(findUnusableClaim(githubActions, ['enterprise_id'], typed), {
-      claim: 'enterprise_id',
-      reason: 'wrong_type',
-    })
-    assert.deepEqual(findUnusableClaim(githubActions, [], typed), { claim: 'repository_id', reason: 'absent' })
-    assert.equal(findUnusableClaim(githubActions, [], typeClaims(githubActions, job)), undefined)
+  it('names the identity claims that are missing, empty or of another type', () => {
+    const unusable = (change: JsonObject): unknown =>
+      findUnusableClaim(githubActions, typeClaims(githubActions, { ...job, ...change }))
+    assert.deepEqual(unusable({ repository_owner_id: 5 }), { claim: 'repository_owner_id', reason: 'wrong_type' })
+    assert.deepEqual(unusable({ repository_id: '' }), { claim: 'repository_id', reason: 'absent' })
+    assert.equal(unusable({ actor: 5 }), undefined)
   })
 
   it('V-24 types any JSON object, and every claim has a type of the seam', () => {

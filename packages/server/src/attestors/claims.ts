@@ -58,45 +58,67 @@ function readPath(claims: JsonObject, path: readonly string[]): JsonValue | unde
   return current
 }
 
+/** What of a preset is asked for each proof, worked out once. */
+interface PresetReading {
+  readonly known: readonly (readonly [name: string, path: readonly string[], type: ClaimDefinition['type']])[]
+  readonly prefixes: readonly string[]
+  /** Identity, and what decides danger. */
+  readonly needed: readonly string[]
+}
+
+const readings = new WeakMap<Preset, PresetReading>()
+
+function readingOf(preset: Preset): PresetReading {
+  const done = readings.get(preset)
+  if (done) return done
+  const reading: PresetReading = {
+    known: Object.entries(preset.claims).map(([name, { path, type }]) => [name, path ?? [name], type]),
+    prefixes: Object.keys(preset.claimPrefixes ?? {}),
+    needed: [...new Set([...preset.identityClaims, ...preset.dangers.map((danger) => danger.claim)])],
+  }
+  readings.set(preset, reading)
+  return reading
+}
+
 /**
  * The claims that the preset knows, by their policy names and with exactly the preset's types; nothing is coerced ("true" is no
  * boolean, 1 is no string). A claim of another type is left out and named in `mistyped`, so that nobody takes it for absent.
  * Takes only what the signature covers (T7): call it with verified claims.
  */
 export function typeClaims(preset: Preset, tokenClaims: JsonObject): TypedClaims {
+  const { known, prefixes } = readingOf(preset)
   const claims: Record<string, ClaimValue> = Object.create(null)
   const mistyped: string[] = []
-  const take = (name: string, value: JsonValue | undefined, type: ClaimDefinition['type'] | undefined): void => {
-    if (value === undefined) return
+  const take = (name: string, value: JsonValue, type: ClaimDefinition['type'] | undefined): void => {
     const typed = type === undefined ? undefined : typedValue(value, type)
     if (typed === undefined) mistyped.push(name)
     else claims[name] = typed
   }
-  for (const [name, definition] of Object.entries(preset.claims)) {
-    take(name, readPath(tokenClaims, definition.path ?? [name]), definition.type)
+  for (const [name, path, type] of known) {
+    const value = readPath(tokenClaims, path)
+    if (value !== undefined) take(name, value, type)
   }
-  if (preset.claimPrefixes !== undefined || preset.openClaims === true) {
-    for (const [name, value] of Object.entries(tokenClaims)) {
-      if (Object.hasOwn(preset.claims, name)) continue
-      const definition = findClaimDefinition(preset, name)
-      if (definition) take(name, value, definition.type)
-      else if (preset.openClaims === true && isOpenClaimName(name)) take(name, value, jsonType(value))
-    }
+  if (prefixes.length === 0 && preset.openClaims !== true) return { claims, mistyped }
+  for (const name of Object.keys(tokenClaims)) {
+    const value = tokenClaims[name]
+    if (value === undefined || Object.hasOwn(preset.claims, name)) continue
+    const isOfFamily = prefixes.some((prefix) => name.startsWith(prefix))
+    const definition = isOfFamily ? findClaimDefinition(preset, name) : undefined
+    if (definition) take(name, value, definition.type)
+    else if (preset.openClaims === true && isOpenClaimName(name)) take(name, value, jsonType(value))
   }
   return { claims, mistyped }
 }
 
 /**
- * The first claim without which the proof cannot be judged, with the reason: the tenant, the identity, and what decides danger must
- * be present and well typed, since a missing `event_name` must not pass for a harmless one. Undefined: nothing is missing.
+ * The first claim without which the proof cannot be judged, with the reason: the identity, and what decides danger, must be present
+ * and well typed, since a missing `event_name` must not pass for a harmless one. Undefined: nothing is missing.
  */
 export function findUnusableClaim(
   preset: Preset,
-  required: Iterable<string>,
   typed: TypedClaims,
 ): { readonly claim: string; readonly reason: 'absent' | 'wrong_type' } | undefined {
-  const names = new Set([...required, ...preset.identityClaims, ...preset.dangers.map((danger) => danger.claim)])
-  for (const claim of names) {
+  for (const claim of readingOf(preset).needed) {
     if (typed.mistyped.includes(claim)) return { claim, reason: 'wrong_type' }
     const value = typed.claims[claim]
     if (value === undefined) return { claim, reason: 'absent' }

@@ -128,6 +128,7 @@ describe('proofs of Kubernetes', () => {
     clock.advance(31)
     const broken = await attestors.attest(proofOf(1), provider)
     assert.equal(broken.ok ? '' : broken.refusal.code, 'provider_unavailable')
+    assert.equal(attestors.holdsKey(provider, clusterAt(1).keys.kid), false)
   })
 
   it('chooses among clusters with one issuer by the kid that their keys hold', async () => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 const THUMBPRINT_BYTES = 32
 
@@ -13,5 +13,5 @@ export function proofKey(keyThumbprint: string, proof: string): Uint8Array {
   const thumbprint = Buffer.from(keyThumbprint, 'base64url')
   if (thumbprint.length !== THUMBPRINT_BYTES) throw new TypeError('a key thumbprint has 32 bytes')
   const signingInput = proof.slice(0, proof.lastIndexOf('.'))
-  return createHash('sha256').update(thumbprint).update(signingInput, 'ascii').digest()
+  return hash('sha256', Buffer.concat([thumbprint, Buffer.from(signingInput, 'latin1')]), 'buffer')
 }

@@ -8,8 +8,6 @@ const MAX_TEXT = 512
 const MAX_KID = 256
 const SEGMENTS = /^([A-Za-z0-9_-]{1,5462})\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
 /** What a token says of itself before anything is verified. Good for choosing whom to ask, for nothing else. */
 export interface UnverifiedProof {
   readonly unverifiedIssuer: string
@@ -28,7 +26,7 @@ function malformed(detail: string): UnverifiedReading {
 
 function decode(segment: string): JsonObject | undefined {
   try {
-    const value: unknown = JSON.parse(utf8.decode(Buffer.from(segment, 'base64url')))
+    const value: unknown = JSON.parse(Buffer.from(segment, 'base64url').toString('utf8'))
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
   } catch {
     // The messages of JSON.parse quote the text; that it is no JSON is all there is to say.

@@ -102,7 +102,7 @@ export function createProofVerifier(deps: ProofVerifierDeps): VerifyProof {
     const typed = typeClaims(provider.preset, token.claims)
     const stranger = requireTenant(provider, typed)
     if (stranger) return stranger
-    const unusable = findUnusableClaim(provider.preset, [], typed)
+    const unusable = findUnusableClaim(provider.preset, typed)
     if (unusable) {
       const what = unusable.reason === 'absent' ? 'is absent or empty' : 'has the wrong type'
       return refuse(provider, 'proof_claim_invalid', 'require', `${unusable.claim} ${what}`)
