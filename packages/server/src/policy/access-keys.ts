@@ -37,6 +37,9 @@ export function createProbeTable(): FindProbe {
   }
 }
 
+// Every position of a claim is looked up once for each of these lengths, so they are few, also for the longest claim (S-10).
+const INFIX_LENGTHS = [32, 16, 8, 4]
+
 /** More values of an `in` than this are not indexed, so that the index stays proportional to the policies. */
 const MAX_ALTERNATIVES = 64
 
@@ -55,7 +58,12 @@ function globKeys(condition: Condition & { operator: 'glob' }, foldCase: boolean
     }
     literal('prefix', segment, parts[0] ?? '')
     literal('suffix', segment, parts.at(-1) ?? '')
-    for (const part of parts.slice(1, -1)) literal('infix', segment, part)
+    for (const part of parts.slice(1, -1)) {
+      const length = INFIX_LENGTHS.find((candidate) => candidate <= part.length)
+      if (length === undefined) continue
+      literal('infix', segment, part.slice(0, length))
+      literal('infix', segment, part.slice(-length))
+    }
   }
   return keys
 }

@@ -13,6 +13,7 @@ const GLOBS = [
   'refs/heads/rel-*',
   'refs/heads/*-1',
   'refs/heads/*e*',
+  'refs/heads/*el-1*',
   'refs/*/v1',
   'refs/**',
   'refs/heads/main',

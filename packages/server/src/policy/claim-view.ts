@@ -8,7 +8,8 @@ type Scalar = string | number | boolean
 
 interface Candidate {
   readonly value: Scalar
-  readonly segments: readonly string[]
+  /** The texts between separators; split when first asked for. */
+  segments: readonly string[] | undefined
 }
 
 /** The claims of one attestation, folded and split once per decision however many probes ask for them. */
@@ -20,11 +21,16 @@ export interface ClaimView {
 function candidatesOf(value: ClaimValue | undefined, foldCase: boolean): readonly Candidate[] {
   if (value === undefined) return []
   const values: readonly Scalar[] = typeof value === 'object' ? value : [value]
-  return values.map((scalar) => {
-    if (typeof scalar !== 'string') return { value: scalar, segments: [] }
-    const text = foldCase ? foldAsciiCase(scalar) : scalar
-    return { value: text, segments: splitSegments(text).map((segment) => segment.text) }
-  })
+  return values.map((value) => ({
+    value: foldCase && typeof value === 'string' ? foldAsciiCase(value) : value,
+    segments: undefined,
+  }))
+}
+
+function segmentOf(candidate: Candidate, index: number): string | undefined {
+  if (typeof candidate.value !== 'string') return undefined
+  candidate.segments ??= splitSegments(candidate.value).map((segment) => segment.text)
+  return candidate.segments[index]
 }
 
 /** Makes the view of an attestation's claims. */
@@ -44,7 +50,7 @@ export function viewClaims(claims: Readonly<Record<string, ClaimValue>>): ClaimV
           visit(candidate.value)
           continue
         }
-        const text = candidate.segments[probe.segment]
+        const text = segmentOf(candidate, probe.segment)
         if (text === undefined) continue
         if (probe.aspect === 'segment') visit(text)
         else if (text.length < probe.length) continue

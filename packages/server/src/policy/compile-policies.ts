@@ -18,10 +18,13 @@ function createSource(policies: readonly TrustPolicy[]): PolicySource {
   const byId = [...policies].sort((left, right) => (left.id < right.id ? -1 : 1)).map(createPreparer())
   const enforced = byId.filter((ready) => ready.policy.mode === 'enforce')
   const enforcedTree = growTree(enforced)
-  const shadowTree = growTree(byId.filter((ready) => ready.policy.mode === 'shadow'))
+  const shadow = byId.filter((ready) => ready.policy.mode === 'shadow')
+  const shadowTree = growTree(shadow)
   return {
     enforced: (attestation, visit) => visitPolicyTree(enforcedTree, viewClaims(attestation.claims), visit),
-    shadowed: (attestation, visit) => visitPolicyTree(shadowTree, viewClaims(attestation.claims), visit),
+    shadowed: (attestation, visit) => {
+      if (shadow.length > 0) visitPolicyTree(shadowTree, viewClaims(attestation.claims), visit)
+    },
     sample: enforced.slice(0, SAMPLE_SIZE),
   }
 }

@@ -1,4 +1,4 @@
-import type { Attestation, ClaimValue, Danger } from '../attestors/index.ts'
+import type { Attestation, Danger } from '../attestors/index.ts'
 import { foldAsciiCase } from './ascii-case.ts'
 import { claimValue } from './operators.ts'
 import type { Condition } from './types.ts'
@@ -18,12 +18,24 @@ export function namesValue(conditions: readonly Condition[], claim: string, valu
   })
 }
 
-/** The values of a claim that a danger speaks of. Case is folded: a danger is never missed for the sake of a capital. */
-function dangerousValues(danger: Danger, actual: ClaimValue): readonly Scalar[] {
-  const fold = (value: Scalar) => (typeof value === 'string' ? foldAsciiCase(value) : value)
-  const dangerous = new Set<Scalar>(danger.values.map(fold))
-  const values: readonly Scalar[] = typeof actual === 'object' ? actual : [actual]
-  return values.filter((value) => dangerous.has(fold(value)))
+function fold(value: Scalar): Scalar {
+  return typeof value === 'string' ? foldAsciiCase(value) : value
+}
+
+const foldedValues = new WeakMap<Danger, ReadonlySet<Scalar>>()
+
+/** The values of a danger, folded; made once, since presets are constants. */
+function valuesOf(danger: Danger): ReadonlySet<Scalar> {
+  const known = foldedValues.get(danger)
+  if (known) return known
+  const values = new Set<Scalar>(danger.values.map(fold))
+  foldedValues.set(danger, values)
+  return values
+}
+
+/** Whether the danger speaks of a value. Case is folded: a danger is never missed for the sake of a capital. */
+function isDangerous(danger: Danger, value: Scalar): boolean {
+  return valuesOf(danger).has(fold(value))
 }
 
 /**
@@ -41,7 +53,8 @@ export function findDanger(
     const actual = claimValue(attestation.claims, danger.claim)
     // Invariant 1: what cannot be seen to be harmless is not.
     if (actual === undefined) return true
-    return dangerousValues(danger, actual).some((value) => !namesValue(conditions, danger.claim, value))
+    const unnamed = (value: Scalar) => isDangerous(danger, value) && !namesValue(conditions, danger.claim, value)
+    return typeof actual === 'object' ? actual.some(unnamed) : unnamed(actual)
   })
 }
 

@@ -79,7 +79,7 @@ describe('decide: properties', () => {
       }),
       RUNS,
     )
-    assert.ok(grants > 50, `only ${grants} of the random cases were grants`)
+    assert.ok(grants > 10, `only ${grants} of the random cases were grants`)
   })
 
   test('the order of policies never matters', () => {

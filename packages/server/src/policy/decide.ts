@@ -86,7 +86,7 @@ function judge(ready: ReadyPolicy, input: DecisionInput, scopes: readonly string
 }
 
 /** The enforced policy with the fewest failing conditions; equal ones by id. */
-function findNearest(candidates: Iterable<ReadyPolicy>, attestation: Attestation) {
+function findNearest(candidates: readonly ReadyPolicy[], attestation: Attestation) {
   let nearest: { policy: TrustPolicy; failing: number; first: { claim: string; outcome: ConditionOutcome } } | undefined
   for (const ready of candidates) {
     let failing = 0
@@ -133,20 +133,20 @@ export function denyWithoutPolicies(service: Service | undefined): Decision {
 export function decideAmong(source: PolicySource, input: DecisionInput): Decision {
   const { attestation } = input
   const scopes = namedScopes(input.request)
-  const grants = new Map<TrustPolicy, Grant>()
+  const grants: { readonly policy: TrustPolicy; readonly grant: Grant }[] = []
   let furthest = -1
   let furthestPolicy: TrustPolicy | undefined
-  const missed = new Set<ReadyPolicy>()
+  const missed: ReadyPolicy[] = []
   source.enforced(attestation, (ready) => {
     const { policy } = ready
-    if (grants.has(policy)) return
+    if (grants.some((known) => known.policy === policy)) return
     if (!conditionsHold(ready, attestation)) {
-      missed.add(ready)
+      missed.push(ready)
       return
     }
     const verdict = judge(ready, input, scopes)
     if ('grant' in verdict) {
-      grants.set(policy, verdict.grant)
+      grants.push({ policy, grant: verdict.grant })
       return
     }
     const stage = STAGES.indexOf(verdict.refused)
@@ -156,18 +156,18 @@ export function decideAmong(source: PolicySource, input: DecisionInput): Decisio
     }
   })
   const shadow = shadowMatches(source, input, scopes)
-  if (grants.size > 0) {
-    const policy = selectSmallest([...grants.keys()])
-    const grant = policy && grants.get(policy)
-    if (policy && grant) return { allowed: true, policy, grant, shadow }
-    const first = [...grants.keys()].map((candidate) => candidate.id).sort()[0]
+  if (grants.length > 0) {
+    const policy = selectSmallest(grants.map((candidate) => candidate.policy))
+    const selected = grants.find((candidate) => candidate.policy === policy)
+    if (selected) return { allowed: true, ...selected, shadow }
+    const first = grants.map((candidate) => candidate.policy.id).sort()[0]
     return { allowed: false, code: 'ambiguous_policy', nearestPolicyId: first, firstFailing: undefined, shadow }
   }
   const refused = STAGES[furthest]
   if (refused !== undefined) {
     return { allowed: false, code: refused, nearestPolicyId: furthestPolicy?.id, firstFailing: undefined, shadow }
   }
-  const nearest = findNearest(new Set([...source.sample, ...missed]), attestation)
+  const nearest = findNearest([...source.sample, ...missed], attestation)
   return {
     allowed: false,
     code: 'no_matching_policy',

@@ -2,7 +2,7 @@ import { type Glob, type GlobSegment, matchesSegment, parseGlob } from './glob.t
 
 function segmentInside(inner: GlobSegment, outer: GlobSegment): boolean {
   const [i, o] = [inner.parts, outer.parts]
-  if (i.length === 1) return matchesSegment(o, i[0] ?? '')
+  if (i.length === 1) return matchesSegment(o.join('*'), i[0] ?? '')
   if (i.length === o.length && i.every((part, index) => part === o[index])) return true
   // What follows holds for `prefix*suffix` only; with more wildcards it is left unproven.
   if (o.length !== 2) return false

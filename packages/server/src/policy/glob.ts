@@ -63,43 +63,63 @@ export function parseGlob(pattern: string): { glob: Glob } | { fault: string } {
   return { glob: { segments, rest } }
 }
 
-/** Whether the text of one segment fits the literal parts between wildcards. */
-export function matchesSegment(parts: readonly string[], text: string): boolean {
-  const first = parts[0] ?? ''
-  if (parts.length === 1) return text === first
-  const last = parts[parts.length - 1] ?? ''
-  if (parts.length === 2 && first === '' && last === '') return text.length > 0
-  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false
-  // Leftmost placement of each middle part is enough, so that no step is ever undone (no backtracking, T1).
-  const end = text.length - last.length
-  let position = first.length
-  for (let index = 1; index < parts.length - 1; index += 1) {
-    const part = parts[index] ?? ''
-    const found = text.indexOf(part, position)
-    if (found === -1 || found + part.length > end) return false
-    position = found + part.length
+function sameText(pattern: string, at: number, value: string, valueAt: number, length: number): boolean {
+  for (let index = 0; index < length; index += 1) {
+    if (pattern.charCodeAt(at + index) !== value.charCodeAt(valueAt + index)) return false
   }
   return true
 }
 
-/** A matcher for a parsed pattern: anchored at both ends, linear in the length of the value for a given pattern. */
-export function globMatcher(glob: Glob): (value: string) => boolean {
-  const { segments, rest } = glob
-  const literal = !rest && segments.every((segment) => segment.parts.length === 1)
-  if (literal) {
-    const exact = segments.map((segment) => (segment.parts[0] ?? '') + segment.separator).join('')
-    return (value) => value === exact
+function segmentEnd(text: string, from: number): number {
+  let end = from
+  while (end < text.length && text[end] !== '/' && text[end] !== ':') end += 1
+  return end
+}
+
+/** Matches one segment of the pattern, from `p` to `pEnd`, with one of the value, from `v` to `vEnd`. */
+function matchesPart(pattern: string, p: number, pEnd: number, value: string, v: number, vEnd: number): boolean {
+  const star = pattern.indexOf('*', p)
+  if (star === -1 || star >= pEnd) return pEnd - p === vEnd - v && sameText(pattern, p, value, v, pEnd - p)
+  if (pEnd - p === 1) return vEnd > v
+  const lastStar = pattern.lastIndexOf('*', pEnd - 1)
+  const [before, after] = [star - p, pEnd - 1 - lastStar]
+  if (vEnd - v < before + after) return false
+  const end = vEnd - after
+  if (!sameText(pattern, p, value, v, before) || !sameText(pattern, lastStar + 1, value, end, after)) return false
+  // Leftmost placement of each middle literal is enough, so that no step is ever undone (no backtracking, T1).
+  let position = v + before
+  for (let from = star; from < lastStar; ) {
+    const next = pattern.indexOf('*', from + 1)
+    const literal = pattern.slice(from + 1, next)
+    const found = value.indexOf(literal, position)
+    if (found === -1 || found + literal.length > end) return false
+    position = found + literal.length
+    from = next
   }
-  return (value) => {
-    if (CONTROL.test(value)) return false
-    let start = 0
-    for (const segment of segments) {
-      let end = start
-      while (end < value.length && value[end] !== '/' && value[end] !== ':') end += 1
-      if (!matchesSegment(segment.parts, value.slice(start, end))) return false
-      if ((value[end] ?? '') !== segment.separator) return false
-      start = end + 1
-    }
-    return rest ? start < value.length : true
+  return true
+}
+
+/** Whether the text of one segment matches the pattern of one segment. */
+export function matchesSegment(pattern: string, text: string): boolean {
+  return matchesPart(pattern, 0, pattern.length, text, 0, text.length)
+}
+
+/**
+ * Whether the value matches a pattern that {@link parseGlob} accepts: anchored at both ends, and no step is undone. It reads the
+ * pattern itself, so that a hundred thousand patterns cost no more memory than their text.
+ */
+export function matchesGlob(pattern: string, value: string): boolean {
+  if (!pattern.includes('*')) return value === pattern
+  if (CONTROL.test(value)) return false
+  let [p, v] = [0, 0]
+  for (;;) {
+    const pEnd = segmentEnd(pattern, p)
+    if (pEnd - p === 2 && pattern.startsWith('**', p)) return v < value.length
+    const vEnd = segmentEnd(value, v)
+    if (!matchesPart(pattern, p, pEnd, value, v, vEnd)) return false
+    if (pEnd === pattern.length || vEnd === value.length) return pEnd === pattern.length && vEnd === value.length
+    if (pattern[pEnd] !== value[vEnd]) return false
+    p = pEnd + 1
+    v = vEnd + 1
   }
 }

@@ -9,7 +9,8 @@ const IGNORED_SCOPE = 'https://www.googleapis.com/auth/cloud-platform'
 
 /** The scopes that a request really names, without repetition; undefined when it names none and wants what the policy has. */
 export function namedScopes(request: Pick<GrantRequest, 'scopes'>): readonly string[] | undefined {
-  const named = new Set(request.scopes?.filter((scope) => scope !== IGNORED_SCOPE))
+  if (request.scopes === undefined) return undefined
+  const named = new Set(request.scopes.filter((scope) => scope !== IGNORED_SCOPE))
   return named.size === 0 ? undefined : [...named]
 }
 

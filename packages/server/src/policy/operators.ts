@@ -1,7 +1,7 @@
 import type { ClaimValue } from '../attestors/index.ts'
 import { foldAsciiCase } from './ascii-case.ts'
 import { isInRanges, parseAddress, parseRanges } from './cidr.ts'
-import { globMatcher, parseGlob } from './glob.ts'
+import { matchesGlob, parseGlob } from './glob.ts'
 import type { Condition, ConditionResult } from './types.ts'
 
 /** How one condition came out. Only `ok` is a match. */
@@ -20,43 +20,53 @@ function outcome(holds: boolean): ConditionOutcome {
   return holds ? 'ok' : 'different'
 }
 
-/** eq, in and notIn: one set of values of one type. Values of mixed types never match anything. */
+/** How a claim compares with a set of values; lists of strings by their elements. */
+function membership(
+  actual: ClaimValue | undefined,
+  type: string,
+  wanted: boolean,
+  isMember: (value: Scalar) => boolean,
+): ConditionOutcome {
+  if (actual === undefined) return 'absent'
+  if (typeof actual === 'object') {
+    if (type !== 'string' || !isStrings(actual)) return 'wrong_type'
+    const some = actual.some(isMember)
+    return outcome(wanted ? some : actual.length > 0 && !some)
+  }
+  if (typeof actual !== type) return 'wrong_type'
+  return outcome(isMember(actual) === wanted)
+}
+
+/** eq: one value. There are many of these, so each keeps nothing but its value. */
+function equalityTest(value: Scalar): ConditionTest {
+  return (actual) =>
+    actual === value ? 'ok' : membership(actual, typeof value, true, (candidate) => candidate === value)
+}
+
+/** in and notIn, and eq without regard to case: values of one type. Values of mixed types never match anything. */
 function membershipTest(values: readonly Scalar[], wanted: boolean, foldCase: boolean): ConditionTest {
   const type = typeof values[0]
   if (values.some((value) => typeof value !== type)) return (actual) => (actual === undefined ? 'absent' : 'wrong_type')
   const normal = (value: Scalar): Scalar => (foldCase && typeof value === 'string' ? foldAsciiCase(value) : value)
-  const normals = values.map(normal)
-  const only = normals[0]
-  const members = normals.length === 1 ? undefined : new Set(normals)
-  const isMember = (actual: Scalar): boolean => (members ? members.has(normal(actual)) : normal(actual) === only)
-  return (actual) => {
-    if (actual === undefined) return 'absent'
-    if (typeof actual === 'object') {
-      if (type !== 'string' || !isStrings(actual)) return 'wrong_type'
-      const some = actual.some(isMember)
-      return outcome(wanted ? some : actual.length > 0 && !some)
-    }
-    if (typeof actual !== type) return 'wrong_type'
-    return outcome(isMember(actual) === wanted)
-  }
+  const members = new Set(values.map(normal))
+  const isMember = (candidate: Scalar) => members.has(normal(candidate))
+  return (actual) => membership(actual, type, wanted, isMember)
 }
 
 /** A test of text that holds for a string, or for at least one element of strings. */
-function textTest(matches: (text: string) => boolean): ConditionTest {
-  return (actual) => {
-    if (actual === undefined) return 'absent'
-    if (typeof actual === 'string') return outcome(matches(actual))
-    if (isStrings(actual)) return outcome(actual.some((element) => matches(element)))
-    return 'wrong_type'
-  }
+function textOutcome(actual: ClaimValue | undefined, matches: (text: string) => boolean): ConditionOutcome {
+  if (actual === undefined) return 'absent'
+  if (typeof actual === 'string') return outcome(matches(actual))
+  return isStrings(actual) ? outcome(actual.some(matches)) : 'wrong_type'
 }
 
-function globTest(pattern: string, foldCase: boolean): ConditionTest {
-  const parsed = parseGlob(foldCase ? foldAsciiCase(pattern) : pattern)
+function globTest(written: string, foldCase: boolean): ConditionTest {
+  const pattern = foldCase ? foldAsciiCase(written) : written
   // A pattern that does not parse denies (S-10).
-  if ('fault' in parsed) return (actual) => (actual === undefined ? 'absent' : 'different')
-  const matches = globMatcher(parsed.glob)
-  return textTest(foldCase ? (text) => matches(foldAsciiCase(text)) : matches)
+  if ('fault' in parseGlob(pattern)) return (actual) => (actual === undefined ? 'absent' : 'different')
+  return foldCase
+    ? (actual) => textOutcome(actual, (text) => matchesGlob(pattern, foldAsciiCase(text)))
+    : (actual) => textOutcome(actual, (text) => matchesGlob(pattern, text))
 }
 
 function numberTest(holds: (actual: number) => boolean): ConditionTest {
@@ -88,7 +98,7 @@ export function conditionTest(condition: Condition): ConditionTest {
   const foldCase = condition.foldCase === true
   switch (condition.operator) {
     case 'eq':
-      return membershipTest([condition.value], true, foldCase)
+      return foldCase ? membershipTest([condition.value], true, true) : equalityTest(condition.value)
     case 'in':
       return membershipTest(condition.values, true, foldCase)
     case 'notIn':

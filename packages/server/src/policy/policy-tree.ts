@@ -12,7 +12,9 @@ export interface PolicyTree<Item> {
   readonly items: readonly Item[]
   readonly lookups: readonly {
     readonly probe: Probe
-    readonly branches: ReadonlyMap<string | number | boolean, PolicyTree<Item>>
+    /** Keys that lead to one item; kept apart because nearly all do, and a decision then touches the least memory. */
+    readonly single: ReadonlyMap<AccessKey['key'], Item>
+    readonly branches: ReadonlyMap<AccessKey['key'], PolicyTree<Item>>
   }[]
 }
 
@@ -92,10 +94,16 @@ function grow<Item>(entries: readonly Pending<Item>[]): PolicyTree<Item> {
       else if (branch[branch.length - 1] !== below) branch.push(below)
     }
   }
-  const lookups = [...grouped].map(([probe, branches]) => ({
-    probe,
-    branches: new Map([...branches].map(([key, branch]) => [key, grow(branch)] as const)),
-  }))
+  const lookups = [...grouped].map(([probe, keys]) => {
+    const single = new Map<AccessKey['key'], Item>()
+    const branches = new Map<AccessKey['key'], PolicyTree<Item>>()
+    for (const [key, below] of keys) {
+      const [first] = below
+      if (below.length === 1 && first) single.set(key, first.item)
+      else branches.set(key, grow(below))
+    }
+    return { probe, single, branches }
+  })
   return { items, lookups }
 }
 
@@ -111,10 +119,14 @@ export function growPolicyTree<Item>(entries: readonly Indexed<Item>[]): PolicyT
 /** Calls back with every item that may match the claims: never misses one that does, may bring one twice. */
 export function visitPolicyTree<Item>(tree: PolicyTree<Item>, view: ClaimView, visit: (item: Item) => void): void {
   for (const item of tree.items) visit(item)
-  for (const { probe, branches } of tree.lookups) {
+  for (const { probe, single, branches } of tree.lookups) {
     view.forEachKey(probe, (key) => {
-      const branch = branches.get(key)
-      if (branch) visitPolicyTree(branch, view, visit)
+      const item = single.get(key)
+      if (item !== undefined) visit(item)
+      else if (branches.size > 0) {
+        const branch = branches.get(key)
+        if (branch) visitPolicyTree(branch, view, visit)
+      }
     })
   }
 }
