@@ -23,7 +23,8 @@ async function setUp(t: TestContext, options: Partial<RemoteKeySetOptions> = {})
     issuer: server.issuer,
     jwksUri: `${server.issuer}/jwks`,
     allowLoopbackHttp: true,
-    totalTimeoutMs: 500,
+    connectTimeoutMs: 20_000,
+    totalTimeoutMs: 20_000,
     now: () => new Date(clock.ms),
     onAlarm: (alarm) => alarms.push(alarm),
     onChange: (change) => changes.push(change),
@@ -184,7 +185,7 @@ test('J-08: while the issuer fails, the last good keys serve for 24 hours, with 
     refuse()
     alarms.length = 0
     assert.equal((await keys.find('k1', 'ES256')).kid, 'k1')
-    await pause(30)
+    while (alarms.length === 0) await pause(5)
     assert.deepEqual(
       alarms.map((alarm) => alarm.code),
       ['refresh_failed'],
@@ -305,7 +306,7 @@ test('single flight: callers that come together share one fetch', async (t) => {
 })
 
 test('a slow reply to an older question never overwrites the answer to a newer one', async (t) => {
-  const { server, keys, changes, alarms } = await setUp(t, { totalTimeoutMs: 5000 })
+  const { server, keys, changes, alarms } = await setUp(t)
   const held: ServerResponse[] = []
   server.intercept = (_request, response) => {
     held.push(response)
@@ -343,7 +344,7 @@ test('without any keys yet, a failing issuer is asked with growing pauses', asyn
 })
 
 test('J-11: an issuer that hangs delays only its own tokens', async (t) => {
-  const slow = await setUp(t)
+  const slow = await setUp(t, { totalTimeoutMs: 300 })
   slow.server.intercept = () => true
   const quick = await setUp(t)
   let ended = false
@@ -422,7 +423,7 @@ test('a callback that throws loses no keys', async (t) => {
 })
 
 test('close ends what is running and answers from nothing', async (t) => {
-  const { server, keys, alarms } = await setUp(t, { totalTimeoutMs: 5000 })
+  const { server, keys, alarms } = await setUp(t)
   await keys.prefetch()
   server.intercept = () => true
   const running = keys.prefetch()
