@@ -49,5 +49,9 @@ export const run: CommandRun = async ({ command, flag, settings, context }) => {
     items.push(...page.items)
     next ??= page.next
   }
-  return { exit: 0, list: { items, next }, columns: noun === 'owners' ? OWNER_COLUMNS : COLUMNS }
+  return {
+    exit: 0,
+    list: { items: items.slice(0, settings.limit), next },
+    columns: noun === 'owners' ? OWNER_COLUMNS : COLUMNS,
+  }
 }
