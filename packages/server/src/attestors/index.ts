@@ -6,9 +6,9 @@
  * `Attestor`, a line in `attestors.ts`, and a test that runs the shared negative suite.
  */
 export { type Attestors, type AttestorsDeps, createAttestors } from './attestors.ts'
-export { type CandidateOutcome, findCandidates, MAX_CANDIDATES } from './candidates.ts'
-export { findClaimDefinition, isOpenClaimName, knowsClaim } from './claim-definition.ts'
-export { findUnusableClaim, type TypedClaims, typeClaims } from './claims.ts'
+export { type CandidateOutcome, findCandidates } from './candidates.ts'
+export { findClaimDefinition, knowsClaim } from './claim-definition.ts'
+export { type TypedClaims, typeClaims } from './claims.ts'
 export { compileTrustProvider } from './compile.ts'
 export {
   describeGithubSubject,
@@ -18,7 +18,7 @@ export {
 } from './github-subject.ts'
 export { lintTrustProvider } from './lint.ts'
 export { findPreset, PRESETS } from './presets/index.ts'
-export { type TrustProviderSpec, trustProviderKind, trustProviderSpec } from './schema.ts'
+export { type TrustProviderSpec, trustProviderKind } from './schema.ts'
 export type * from './types.ts'
 export { readUnverified, type UnverifiedProof, type UnverifiedReading } from './unverified.ts'
 export { type WorkloadIdentity, workloadId, workloadUri } from './workload-uri.ts'
