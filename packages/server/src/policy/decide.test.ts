@@ -92,6 +92,48 @@ describe('decide: default deny (S-03, S-10)', () => {
   })
 })
 
+describe('decide: which denial is told', () => {
+  const expired = policyFixture({ id: 'pol_c', expiresAt: NOW })
+  const elsewhere = policyFixture({ id: 'pol_d', limits: { sourceAddresses: ['198.51.100.0/24'] } })
+  const scoped = policyFixture({ id: 'pol_e', grant: grant(['orders:read']) })
+  test('the one of the policy that got furthest, in any order', () => {
+    for (const policies of [
+      [expired, elsewhere],
+      [elsewhere, expired],
+    ]) {
+      const decision = denied(decide(policies))
+      assert.deepEqual([decision.code, decision.nearestPolicyId], ['outside_limits', 'pol_d'])
+    }
+    for (const policies of [
+      [scoped, expired, elsewhere],
+      [elsewhere, scoped, expired],
+    ]) {
+      const decision = denied(decide(policies, {}, { scopes: ['orders:deploy'] }))
+      assert.deepEqual([decision.code, decision.nearestPolicyId], ['scope_not_granted', 'pol_e'])
+    }
+  })
+  test('of equal ones that with the first id, in any order', () => {
+    const twin = { ...expired, id: 'pol_b' }
+    assert.equal(denied(decide([expired, twin])).nearestPolicyId, 'pol_b')
+    assert.equal(denied(decide([twin, expired])).nearestPolicyId, 'pol_b')
+    const [left, right] = ['pol_1', 'pol_2'].map((id) =>
+      policyFixture({ id, conditions: conditionsFixture({ ref: 'x' }) }),
+    )
+    assert.ok(left && right)
+    assert.equal(denied(decide([right, left])).nearestPolicyId, 'pol_1')
+    assert.equal(denied(decide([left, right])).nearestPolicyId, 'pol_1')
+  })
+  test('a policy that matches and refuses says more than one that nearly matches', () => {
+    const near = policyFixture({ id: 'pol_a', conditions: conditionsFixture({ ref: 'x' }) })
+    assert.equal(denied(decide([near, expired])).code, 'policy_expired')
+  })
+  test('ambiguous policies are told by the first id', () => {
+    const left = policyFixture({ id: 'pol_2' })
+    const right = policyFixture({ id: 'pol_1' })
+    assert.equal(denied(decide([left, right])).nearestPolicyId, 'pol_1')
+  })
+})
+
 describe('decide: dangers (T21)', () => {
   test('refuses pull_request_target though every condition holds', () => {
     assert.equal(denied(decide([policyFixture()], pullRequestTarget)).code, 'dangerous_proof')
@@ -152,6 +194,9 @@ describe('decide: limits', () => {
   test('T37: refuses a proof that is older than the policy allows', () => {
     const old = { issuedAt: new Date(NOW.getTime() - 61_000) }
     assert.equal(denied(decide([limits({ maxProofAgeSeconds: 60 })], old)).code, 'proof_too_old')
+  })
+  test('accepts a proof of exactly the greatest age', () => {
+    allowed(decide([limits({ maxProofAgeSeconds: 60 })], { issuedAt: new Date(NOW.getTime() - 60_000) }))
   })
   test('a policy cannot raise the age that the provider allows', () => {
     const provider = providerFixture({ freshness: { ...PRESET.freshness, maxProofAgeSeconds: 60 } })
@@ -222,6 +267,9 @@ describe('decide: lifetime (S-05)', () => {
   test('refuses a policy that has less than a second left rather than outliving it', () => {
     const expiresAt = new Date(NOW.getTime() + 999)
     assert.equal(denied(decide([policyFixture({ expiresAt })])).code, 'policy_expired')
+  })
+  test('grants the last whole second of a policy', () => {
+    assert.equal(lifetime(policyFixture({ expiresAt: new Date(NOW.getTime() + 1000) })), 1)
   })
   test('refuses a request for no time at all', () => {
     for (const ttlSeconds of [0, -5, Number.NaN]) denied(decide([policyFixture()], {}, { ttlSeconds }))
@@ -324,6 +372,7 @@ describe('decide: shadow policies', () => {
   })
   test('a shadow policy that would not have granted is not named', () => {
     assert.deepEqual(decide([{ ...shadow, expiresAt: NOW }]).shadow, [])
+    assert.deepEqual(decide([{ ...shadow, conditions: conditionsFixture({ ref: 'x' }) }]).shadow, [])
     assert.deepEqual(decide([shadow], pullRequest).shadow, [])
     assert.deepEqual(decide([shadow], {}, { scopes: ['orders:read'] }).shadow, [])
   })

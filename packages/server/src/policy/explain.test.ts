@@ -122,6 +122,9 @@ describe('likelyFixes', () => {
     const policies = [policyFixture({ id: 'pol_a', name: 'one' }), policyFixture({ id: 'pol_b', name: 'two' })]
     assert.match(fixes({ code: 'ambiguous_policy', explained: explain({ policies }) })[0] ?? '', /^one and two match/)
   })
+  test('a code of another version has no fix, and does not throw', () => {
+    assert.deepEqual(fixes({ code: 'something_new' as FixInput['code'] }), [])
+  })
   test('every denial has a fix, and none proposes to loosen the policy', () => {
     const codes = [
       'unknown_audience',

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ServiceError } from '../errors.ts'
 import { conditionsFixture } from './conditions.fixture.ts'
-import { NOW, policyFixture, policyResource, providerFixture, serviceFixture } from './policy.fixture.ts'
+import { parsePolicyTests } from './parse-tests.ts'
+import { NOW, policyFixture, policyResource, providerFixture } from './policy.fixture.ts'
 import type { PolicyTest } from './schema.ts'
-import { buildSnapshot } from './snapshot.ts'
-import { testPolicyDocument } from './test-document.ts'
 import { runPolicyTests } from './tests-block.ts'
 import type { TrustPolicy } from './types.ts'
 
@@ -73,42 +71,20 @@ describe('runPolicyTests (S-11)', () => {
   })
 })
 
-describe('testPolicyDocument', () => {
-  const snapshot = {
-    ...buildSnapshot({ resources: [], builtinServices: [serviceFixture()], revision: 1 }),
-    providers: [providerFixture()],
-  }
-  test('refuses a document that is no policy, with each fault', () => {
-    for (const document of [null, [], {}, policyResource({ spec: { mode: 'x' } }).document]) {
-      assert.throws(
-        () => testPolicyDocument({ document, snapshot, now: NOW }),
-        (error) => error instanceof ServiceError && error.code === 'validation_failed' && error.problems.length > 0,
-      )
+describe('parsePolicyTests', () => {
+  test('refuses cases of another shape, with the place of each fault', () => {
+    const faults = (tests: readonly unknown[]) => {
+      const parsed = parsePolicyTests(policyResource({ tests }).document)
+      return 'problems' in parsed ? parsed.problems.map(({ pointer }) => pointer) : []
     }
+    assert.deepEqual(faults([{ allow: 5 }]), ['/tests/0/allow'])
+    assert.ok(faults([{ allow: {} }, { other: 1 }]).every((pointer) => pointer.startsWith('/tests/1')))
+    assert.deepEqual(faults([{ allow: { ref: null } }]), ['/tests/0/allow/ref'])
+    assert.notDeepEqual(faults([{ deny: { change: { ref: {} } } }]), [])
+    assert.notDeepEqual(faults([{ allow: {}, request: { scope: 'x' } }]), [])
+    assert.notDeepEqual(faults([{ allow: {}, deny: {} }]), [])
   })
-  test('refuses a document that does not compile, and faults of its tests, at once', () => {
-    const { document } = policyResource({ spec: { provider: 'none' }, tests: [{ allow: { ref: 5 } }, { other: 1 }] })
-    assert.throws(
-      () => testPolicyDocument({ document, snapshot, now: NOW }),
-      (error) => {
-        assert.ok(error instanceof ServiceError)
-        const pointers = error.problems.map(({ pointer }) => pointer)
-        return pointers[0] === '/spec/provider' && pointers.slice(1).some((pointer) => pointer.startsWith('/tests/1'))
-      },
-    )
-  })
-  test('runs the cases of a document that is not saved', () => {
-    const tests = [
-      { allow: { ...GOOD, environment: 'production' } },
-      { deny: { change: { environment: 'production' } } },
-    ]
-    const cases = testPolicyDocument({ document: policyResource({ tests }).document, snapshot, now: NOW })
-    assert.deepEqual(
-      cases.map(({ index, expected, passed }) => [index, expected, passed]),
-      [
-        [0, 'allow', true],
-        [1, 'deny', false],
-      ],
-    )
+  test('a document without tests has none', () => {
+    assert.deepEqual(parsePolicyTests(policyResource().document), { tests: [] })
   })
 })
