@@ -177,6 +177,26 @@ describe('decide: dangers (T21)', () => {
     assert.equal(denied(decide([named('dev')], attestation)).code, 'dangerous_proof')
     allowed(decide([named('guests')], attestation))
   })
+  test('T34: naming a danger follows the case rule of its claim, and its type', () => {
+    const dangers = [{ claim: 'owner', values: ['Evil', true], refuse: 'always', why: 'w', fix: 'f' } as const]
+    const provider = providerFixture({ preset: { ...PRESET, dangers } })
+    const owner = (value: string | boolean, foldCase: boolean) =>
+      policyFixture({
+        conditions: [{ claim: 'owner', operator: 'in', values: [value], ...(foldCase ? { foldCase } : {}) }],
+      })
+    const evil = { provider, claims: claimsFixture({ owner: 'evil' }) }
+    allowed(decide([owner('EVIL', true)], evil))
+    allowed(decide([owner('evil', false)], evil))
+    allowed(decide([owner(true, true)], { provider, claims: claimsFixture({ owner: true }) }))
+    const other = policyFixture({
+      conditions: [
+        { claim: 'groups', operator: 'eq', value: 'evil' },
+        { claim: 'ref', operator: 'exists', value: true },
+      ],
+    })
+    const claims = claimsFixture({ owner: 'evil', groups: ['evil'] })
+    assert.equal(denied(decide([other], { provider, claims })).code, 'dangerous_proof')
+  })
   test('pull_request is allowed for read scopes', () => {
     allowed(decide([policyFixture({ grant: grant(['orders:read']) })], pullRequest))
     const both = policyFixture({ grant: grant(['orders:read', 'orders:write']) })

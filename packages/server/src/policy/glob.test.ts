@@ -49,6 +49,11 @@ describe('glob', () => {
     test(`refuses to save ${what}`, () => assert.ok('fault' in parseGlob(pattern)))
   }
 
+  test('takes the longest pattern, and no longer one', () => {
+    assert.ok('glob' in parseGlob(`a/${'b'.repeat(510)}`))
+    assert.ok('fault' in parseGlob(`a/${'b'.repeat(511)}`))
+  })
+
   const misses: readonly (readonly [string, string, string])[] = [
     ['T1: a longer name', 'refs/heads/main', 'refs/heads/main-evil'],
     ['T1: a name in front', 'refs/heads/main', 'x/refs/heads/main'],

@@ -170,6 +170,16 @@ describe('lintTrustPolicy', () => {
     ])
   })
 
+  test('one dangerous value of several is enough, and values that are none are none', () => {
+    const github = findPreset('github-actions')
+    assert.ok(github)
+    const provider = providerFixture({ preset: github, freshness: github.freshness, require: {} })
+    const events = (values: readonly string[]) =>
+      found({ spec: { match: { repository_id: '1', ref: 'a', event_name: { in: values } } } }, only(provider))
+    assert.ok(events(['push', 'issue_comment']).includes('warning danger_named /spec/match/event_name'))
+    assert.ok(!events(['push', 'schedule']).some((problem) => problem.includes('danger_named')))
+  })
+
   test('limits that the provider already undercuts are warnings', () => {
     const provider = providerFixture({
       freshness: { ...providerFixture().freshness, maxUses: 2, maxProofAgeSeconds: 60 },
