@@ -6,7 +6,10 @@ import type { Decision } from '../policy/index.ts'
 import type { SaltedClaims } from './ledger.ts'
 import type { ExchangeRequest } from './request.ts'
 
-const MAX_RECORDED_TARGET = 256
+const MAX_RECORDED_TEXT = 256
+const MAX_RECORDED_KID = 128
+/** Bytes of JSON that one list of texts may take, so that every decision fits into an event whatever its caller asked for. */
+const MAX_RECORDED_LIST = 1536
 
 /** What both kinds of decision event say. */
 export interface DecisionContext {
@@ -40,7 +43,7 @@ export function allowedEvent(
   return event(context, 'allowed', {
     policy: policy.id,
     policy_revision: policy.revision,
-    scopes: issued.scopes,
+    ...recorded('scopes', issued.scopes),
     jti: issued.jti,
     kid: issued.kid,
     expires_at: issued.expiresAt.toISOString(),
@@ -84,14 +87,35 @@ function event(context: DecisionContext, outcome: 'allowed' | 'denied', data: Js
       proof_issued_at: attestation.issuedAt.toISOString(),
       claims_hash: context.claims.hash,
       requested: {
-        targets: request.targets.map((target) => target.slice(0, MAX_RECORDED_TARGET)),
-        ...(request.scopes ? { scopes: request.scopes } : {}),
+        ...recorded('targets', request.targets),
+        ...(request.scopes ? recorded('scopes', request.scopes) : {}),
         ...(request.ttlSeconds ? { expires_in: request.ttlSeconds } : {}),
       },
       took_us: context.tookMicroseconds,
-      ...(attestation.kid === undefined ? {} : { proof_kid: attestation.kid }),
+      ...(attestation.kid === undefined ? {} : { proof_kid: cut(attestation.kid, MAX_RECORDED_KID) }),
       ...(context.serviceId === undefined ? {} : { service: context.serviceId }),
       ...(context.remoteAddress === undefined ? {} : { remote_address: context.remoteAddress }),
     },
   }
+}
+
+/**
+ * A list of texts as an event holds it: each one cut, and as many as fit; what was left out is counted. An event that did not fit
+ * would fail the exchange without leaving any event (S-03), and its caller could choose that.
+ */
+function recorded(name: string, texts: readonly string[]): JsonObject {
+  const kept: string[] = []
+  let bytes = 0
+  for (const text of texts) {
+    const short = cut(text, MAX_RECORDED_TEXT)
+    bytes += Buffer.byteLength(JSON.stringify(short)) + 1
+    if (bytes > MAX_RECORDED_LIST) break
+    kept.push(short)
+  }
+  return { [name]: kept, ...(kept.length < texts.length ? { [`${name}_omitted`]: texts.length - kept.length } : {}) }
+}
+
+/** The first characters of a text; half a pair at the cut has no canonical form, so it does not stay half. */
+function cut(text: string, length: number): string {
+  return text.slice(0, length).toWellFormed()
 }

@@ -29,10 +29,13 @@ export function createRemoteAddress(trustedProxies: readonly string[]): RemoteAd
   }
 }
 
-/** IPv4-mapped IPv6 addresses name the IPv4 address; anything that is no address is undefined. */
+/**
+ * IPv4-mapped IPv6 addresses name the IPv4 address; anything that is no address is undefined. A zone (`fe80::1%eth0`) is free text
+ * of any length that `isIP` lets pass, and says nothing outside the host that wrote it.
+ */
 function plainAddress(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1]
-  const address = mapped ?? text
+  const address = (mapped ?? text).replace(/%.*$/s, '')
   return isIP(address) === 0 ? undefined : address
 }
