@@ -1,6 +1,8 @@
 import type { Grant } from '../policy/index.ts'
 
 const MINUTE_MS = 60_000
+/** More than any limit that a policy can state. The same on every replica and in every version: it decides which slots are one. */
+const SLOTS_PER_MINUTE = 10_000
 const MAX_REMEMBERED = 65_536
 
 /** Chooses which slot of a proof to try: the primary key (proof, slot, expiry) makes each slot usable once, on any replica. */
@@ -19,12 +21,14 @@ export function createSlots(): Slots {
   const highest = (proofKey: Uint8Array) => recent.get(name(proofKey)) ?? older.get(name(proofKey)) ?? -1
   return {
     *candidates(proofKey, uses, now) {
-      // A minute's slots follow those of the minute before, so one number line serves both kinds of limit.
+      // Every minute has its own stretch of one number line, whatever the limit: policies with different limits count the same uses.
       const [first, count] =
         'maxUses' in uses
           ? [0, uses.maxUses]
-          : [Math.floor(now.getTime() / MINUTE_MS) * uses.usesPerMinute, uses.usesPerMinute]
-      const start = Math.max(first, highest(proofKey) + 1)
+          : [Math.floor(now.getTime() / MINUTE_MS) * SLOTS_PER_MINUTE, Math.min(uses.usesPerMinute, SLOTS_PER_MINUTE)]
+      const known = highest(proofKey)
+      // A hint from a later minute (the clock was set back) says nothing about this one; the database still does.
+      const start = known < first + SLOTS_PER_MINUTE ? Math.max(first, known + 1) : first
       for (let slot = start; slot < first + count; slot += 1) yield slot
     },
     taken(proofKey, slot) {
