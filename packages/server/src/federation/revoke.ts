@@ -3,7 +3,7 @@ import { newId } from '../lib/index.ts'
 import type { Revocations } from '../revocation/index.ts'
 import type { Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
-import type { OwnTokens } from '../tokens/index.ts'
+import type { OwnToken, OwnTokens } from '../tokens/index.ts'
 
 const LEEWAY_MS = 60_000
 
@@ -18,13 +18,14 @@ export interface RevokeOwnTokenDeps {
 
 /**
  * RFC 7009 for the holder: whoever presents a current token of ours ends it, by jti, finally. A token that is not ours, has expired
- * or is revoked already changes nothing; the caller cannot tell the difference (section 2.2).
+ * or is revoked already changes nothing; the caller cannot tell the difference (section 2.2). When it resolves, this instance refuses
+ * the token. Calls for one token share one revocation, so that no token fills the log by being revoked again and again.
  */
 export function createRevokeOwnToken(deps: RevokeOwnTokenDeps): (token: string) => Promise<void> {
   const { database, ownTokens, revocations, eventLog, now } = deps
-  return async (token) => {
-    const own = await ownTokens.verifyAnyAudience(token)
-    if (!own) return
+  const underWay = new Map<string, Promise<void>>()
+
+  async function revoke(own: OwnToken): Promise<void> {
     await database.transaction(async (tx) => {
       const at = now()
       await revocations.append(tx, [
@@ -47,5 +48,14 @@ export function createRevokeOwnToken(deps: RevokeOwnTokenDeps): (token: string) 
         data: { jti: own.jti, by: 'holder' },
       })
     })
+    await database.revisions.refresh()
+  }
+
+  return async (token) => {
+    const own = await ownTokens.verifyAnyAudience(token)
+    if (!own) return
+    const running = underWay.get(own.jti) ?? revoke(own).finally(() => underWay.delete(own.jti))
+    underWay.set(own.jti, running)
+    await running
   }
 }

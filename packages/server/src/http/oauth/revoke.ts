@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts'
-import type { HttpContext } from '../context.ts'
-import { oauthError } from '../errors.ts'
+import type { AnswerForm } from '../direct.ts'
+import { oauthErrorAnswer } from '../errors.ts'
 import { readForm } from './form-body.ts'
 
 const MAX_TOKEN_BYTES = 16 * 1024
@@ -10,17 +10,17 @@ export function createRevokeEndpoint({
   revokeOwnToken,
 }: {
   readonly revokeOwnToken: (token: string) => Promise<void>
-}) {
-  return async (c: HttpContext): Promise<Response> => {
+}): AnswerForm {
+  return async (form) => {
     let token: string | undefined
     try {
-      token = (await readForm(c)).get('token')
+      token = (await readForm(form)).get('token')
       if (token === undefined) throw new ServiceError('invalid_request', { detail: 'token is missing' })
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error
-      return oauthError(c, error)
+      return oauthErrorAnswer(error)
     }
     if (token.length <= MAX_TOKEN_BYTES) await revokeOwnToken(token)
-    return c.body(null, 200, { 'cache-control': 'no-store' })
+    return { status: 200, headers: { 'cache-control': 'no-store' }, body: '' }
   }
 }
