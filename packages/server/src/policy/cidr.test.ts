@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { isInRanges, parseAddress, parseCidr, rangesInside } from './cidr.ts'
+import { isInRanges, parseAddress, parseCidr, parseRanges, rangesInside } from './cidr.ts'
 
 const ipv4 = fc.ipV4()
 const ipv6 = fc.ipV6()
@@ -90,11 +90,40 @@ describe('cidr', () => {
     )
   })
 
-  test('a range is inside itself and inside a wider one, never the other way', () => {
-    const [wide, narrow] = [parseCidr('10.0.0.0/8'), parseCidr('10.1.0.0/16')]
-    assert.ok(wide && narrow)
-    assert.equal(rangesInside([wide], [narrow]), false)
-    assert.equal(rangesInside([narrow], [wide]), true)
-    assert.equal(rangesInside([narrow], [narrow]), true)
+  test('an address is in several ranges when it is in one of them', () => {
+    const [ranges, address] = [parseRanges(['192.0.2.0/24', '10.0.0.0/8']), parseAddress('10.0.0.1')]
+    assert.ok(ranges && address)
+    assert.equal(isInRanges(address, ranges), true)
+    assert.equal(isInRanges(address, []), false)
   })
+
+  test('ranges of which one does not parse are none', () => {
+    assert.equal(parseRanges(['10.0.0.0/8', 'x']), undefined)
+    assert.equal(parseRanges(['10.0.0.0/8'])?.length, 1)
+  })
+
+  test('the mapped range of all IPv4 is that of IPv4', () => {
+    assert.deepEqual(parseCidr('::ffff:0:0/96'), parseCidr('0.0.0.0/0'))
+  })
+
+  const inside: readonly (readonly [readonly string[], readonly string[], boolean])[] = [
+    [['10.0.0.0/8'], ['10.1.0.0/16'], false],
+    [['10.1.0.0/16', '192.0.2.0/24'], ['10.0.0.0/8'], false],
+    [['10.0.0.0/8'], ['2001:db8::/32'], false],
+    [['::/0'], ['0.0.0.0/0'], false],
+    [['0.0.0.0/0'], ['::/0'], false],
+    [['10.0.0.0/9'], ['10.128.0.0/9'], false],
+    [['10.128.0.0/9'], ['10.0.0.0/9'], false],
+    [['10.0.0.0/8'], [], false],
+    [['10.1.0.0/16'], ['10.0.0.0/8'], true],
+    [['10.0.0.0/8'], ['10.0.0.0/8'], true],
+    [['10.1.0.0/16', '192.0.2.7'], ['192.0.2.0/24', '10.0.0.0/8'], true],
+  ]
+  for (const [inner, outer, expected] of inside) {
+    test(`${inner.join(', ')} is ${expected ? '' : 'not '}inside ${outer.join(', ') || 'nothing'}`, () => {
+      const [left, right] = [parseRanges(inner), parseRanges(outer)]
+      assert.ok(left && right)
+      assert.equal(rangesInside(left, right), expected)
+    })
+  }
 })

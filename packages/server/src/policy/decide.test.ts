@@ -238,6 +238,12 @@ describe('decide: limits', () => {
     allowed(decide([policy], {}, { remoteAddress: '192.0.2.1' }))
     allowed(decide([policy], {}, { remoteAddress: '::ffff:192.0.2.1' }))
   })
+  test('refuses when the clock gives no time', () => {
+    const now = new Date(Number.NaN)
+    assert.equal(denied(decide([policyFixture()], {}, {}, now)).code, 'outside_limits')
+    const timeWindow = { days: ['tue'], fromMinute: 0, toMinute: 1440, timeZone: 'UTC' } as const
+    assert.equal(denied(decide([limits({ timeWindow })], {}, {}, now)).code, 'outside_limits')
+  })
   test('refuses before, after and on other days than the time window', () => {
     const window = { days: ['tue'], fromMinute: 480, toMinute: 1080, timeZone: 'Europe/Vienna' } as const
     const at = (instant: string) => {

@@ -57,6 +57,8 @@ function judge(ready: ReadyPolicy, input: DecisionInput, scopes: readonly string
   const { policy } = ready
   const { attestation, request, now } = input
   const { provider } = attestation
+  // Invariant 1: without a clock nothing is in time.
+  if (Number.isNaN(now.getTime())) return { refused: 'outside_limits' }
   const ttlSeconds = lifetimeSeconds({ policy, provider, requestedSeconds: request.ttlSeconds, now })
   if (policy.expiresAt !== undefined && !(policy.expiresAt > now)) return { refused: 'policy_expired' }
   if (ttlSeconds === undefined) return { refused: policy.expiresAt === undefined ? 'outside_limits' : 'policy_expired' }

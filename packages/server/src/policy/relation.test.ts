@@ -187,6 +187,120 @@ describe('impliesCondition', () => {
     assert.ok(proven > 200, `only ${proven} implications were proven`)
   })
 
+  const folded = { claim: 'owner', claimType: 'string', foldCase: true } as const
+  const implications: readonly (readonly [string, Condition, Condition, boolean])[] = [
+    [
+      'a glob, and an exclusion of what it does not match',
+      { ...event, operator: 'glob', pattern: 'pull_*' },
+      { ...event, operator: 'notIn', values: ['push', 'schedule'] },
+      true,
+    ],
+    [
+      'a glob, and an exclusion of what it matches',
+      { ...event, operator: 'glob', pattern: 'pull_*' },
+      { ...event, operator: 'notIn', values: ['push', 'pull_request'] },
+      false,
+    ],
+    [
+      'a glob, and an exclusion of numbers',
+      { ...event, operator: 'glob', pattern: 'pull_*' },
+      { ...event, operator: 'notIn', values: [1] },
+      false,
+    ],
+    [
+      'a glob, and a value',
+      { ...event, operator: 'glob', pattern: 'pull_*' },
+      { ...event, operator: 'eq', value: 'pull_x' },
+      false,
+    ],
+    [
+      'patterns that differ in case where it does not count',
+      { ...folded, operator: 'glob', pattern: 'Acme-*' },
+      { ...folded, operator: 'glob', pattern: 'ACME*' },
+      true,
+    ],
+    [
+      'patterns that differ in case where it counts',
+      { ...event, operator: 'glob', pattern: 'Acme-*' },
+      { ...event, operator: 'glob', pattern: 'ACME*' },
+      false,
+    ],
+    [
+      'the same condition with and without case',
+      { ...folded, operator: 'eq', value: 'a' },
+      { claim: 'owner', claimType: 'string', operator: 'eq', value: 'a' },
+      false,
+    ],
+    [
+      'a presence, and an absence',
+      { ...event, operator: 'exists', value: true },
+      { ...event, operator: 'exists', value: false },
+      false,
+    ],
+    [
+      'an absence, and a presence',
+      { ...event, operator: 'exists', value: false },
+      { ...event, operator: 'exists', value: true },
+      false,
+    ],
+    [
+      'an absence, and an exclusion',
+      { ...event, operator: 'exists', value: false },
+      { ...event, operator: 'notIn', values: ['x'] },
+      false,
+    ],
+    [
+      'a value, and an absence',
+      { ...event, operator: 'eq', value: 'x' },
+      { ...event, operator: 'exists', value: false },
+      false,
+    ],
+    [
+      'a value, and a presence',
+      { ...event, operator: 'eq', value: 'x' },
+      { ...event, operator: 'exists', value: true },
+      true,
+    ],
+    [
+      'an exclusion, and a smaller one',
+      { ...event, operator: 'notIn', values: ['a', 'b'] },
+      { ...event, operator: 'notIn', values: ['b'] },
+      true,
+    ],
+    [
+      'an exclusion, and another value',
+      { ...event, operator: 'notIn', values: ['a'] },
+      { ...event, operator: 'eq', value: 'b' },
+      false,
+    ],
+    ['an equal lower bound', { ...event, operator: 'gt', value: 5 }, { ...event, operator: 'gt', value: 5 }, true],
+    ['a smaller upper bound', { ...event, operator: 'lt', value: 4 }, { ...event, operator: 'lt', value: 5 }, true],
+    ['a larger upper bound', { ...event, operator: 'lt', value: 6 }, { ...event, operator: 'lt', value: 5 }, false],
+    ['a smaller lower bound', { ...event, operator: 'gt', value: 4 }, { ...event, operator: 'gt', value: 5 }, false],
+    [
+      'a value of an unknown claim, and an exclusion: it may be a list',
+      { claim: 'x', operator: 'eq', value: 'a' },
+      { claim: 'x', operator: 'notIn', values: ['b'] },
+      false,
+    ],
+    [
+      'a number of an unknown claim, and an exclusion',
+      { claim: 'x', operator: 'eq', value: 1 },
+      { claim: 'x', operator: 'notIn', values: [2] },
+      true,
+    ],
+    [
+      'a range that does not parse',
+      { ...event, operator: 'cidr', ranges: ['x'] },
+      { ...event, operator: 'cidr', ranges: ['0.0.0.0/0'] },
+      false,
+    ],
+  ]
+  for (const [what, narrow, wide, expected] of implications) {
+    test(`${what}: ${expected ? 'implied' : 'not implied'}`, () =>
+      assert.equal(impliesCondition(narrow, wide), expected))
+  }
+
   test('conditions of different claims, and lists of numbers and text, imply nothing', () => {
     assert.equal(impliesCondition(main, { ...main, claim: 'other' }), false)
     assert.equal(impliesCondition({ ...ref, operator: 'lt', value: 5 }, { ...ref, operator: 'gt', value: 5 }), false)

@@ -34,6 +34,7 @@ export function timeWindowTest(window: TimeWindow): (now: Date) => boolean {
   })
   const days = new Set<string>(window.days)
   return (now) => {
+    if (Number.isNaN(now.getTime())) return false
     const parts = new Map(clock.formatToParts(now).map((part) => [part.type, part.value]))
     const minute = Number(parts.get('hour')) * 60 + Number(parts.get('minute'))
     const day = parts.get('weekday')?.toLowerCase() ?? ''
