@@ -207,7 +207,14 @@ export async function openExchange(
       monotonicMs: () => clock.monotonicMs,
       onFailure,
     })
-    const instance: Instance = { ...real, maySign: () => clock.maySign && real.maySign() }
+    const instance: Instance = {
+      ...real,
+      maySign: () => clock.maySign && real.maySign(),
+      permit() {
+        const permitted = real.permit()
+        return () => clock.maySign && permitted()
+      },
+    }
     const onUnsigned = createUnsignedRecorder({ database, eventLog, revocations, now })
     const ledger = createLedger({ database, instance, now, onUnsigned, onFailure })
     const exchange = createExchange({

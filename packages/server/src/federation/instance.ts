@@ -11,6 +11,11 @@ export interface Instance {
   readonly bootId: string
   /** Whether a signature made now is certain to be made before the leader may settle this instance. */
   maySign(): boolean
+  /**
+   * Taken before an issuance is committed; says afterwards whether it may be signed. It never may once the heartbeat has lapsed in
+   * between, though it beats again: the leader may have marked the issuance unsigned meanwhile (a paused process that goes on).
+   */
+  permit(): () => boolean
   /** Ends the heartbeat and, when every batch is confirmed, closes the account; otherwise the leader settles it. */
   stop(): Promise<void>
 }
@@ -29,15 +34,21 @@ export async function startInstance(deps: InstanceDeps): Promise<Instance> {
   const { database, bootId, now, monotonicMs, onFailure } = deps
   // The time before the write counts: the leader may have seen it from then on.
   let beatAt = monotonicMs()
+  // The monotonic clock stands still while a machine is suspended, the wall clock can be set back: the stricter of the two counts.
+  let beatWallAt = now().getTime()
+  let term = 0
+  const hasLapsed = () => !(monotonicMs() - beatAt < SIGNS_WITHIN_MS && now().getTime() - beatWallAt < SIGNS_WITHIN_MS)
   await database.transaction((tx) => insertInstance(tx, bootId, now()))
   let running = false
   const beat = async () => {
     if (running) return
     running = true
-    const startedAt = monotonicMs()
+    const [startedAt, startedWallAt] = [monotonicMs(), now().getTime()]
     try {
       await database.transaction((tx) => touchInstance(tx, bootId, now()))
+      if (hasLapsed()) term += 1
       beatAt = startedAt
+      beatWallAt = startedWallAt
     } catch (error) {
       onFailure(error)
     } finally {
@@ -48,12 +59,16 @@ export async function startInstance(deps: InstanceDeps): Promise<Instance> {
   timer.unref()
   return {
     bootId,
-    maySign: () => monotonicMs() - beatAt < SIGNS_WITHIN_MS,
+    maySign: () => !hasLapsed(),
+    permit() {
+      const from = term
+      return () => term === from && !hasLapsed()
+    },
     async stop() {
       clearInterval(timer)
       beatAt = Number.NEGATIVE_INFINITY
       await database.transaction(async (tx) => {
-        if ((await selectUnconfirmed(tx, bootId)).length === 0) await settleInstance(tx, bootId, now())
+        if ((await selectUnconfirmed(tx, bootId)).length === 0) await settleInstance(tx, { bootId, at: now() })
       })
     },
   }

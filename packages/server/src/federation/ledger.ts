@@ -119,22 +119,27 @@ export function createLedger({ database, instance, now, onUnsigned, onFailure }:
         ...toBatchRows(entry.event),
       }
       const expiresAtMs = attestation.expiresAt.getTime()
+      const maySign = instance.permit()
       for (const slot of slots.candidates(attestation.proofKey, entry.uses, now())) {
         const written = await batch.write({ guard: [attestation.proofKey, slot, expiresAtMs], rows })
         slots.taken(attestation.proofKey, slot)
         if (!written.won) continue
-        if (!instance.maySign()) {
+        const unsigned = async (): Promise<IssuanceOutcome<never>> => {
           await onUnsigned(issuance.jti, new Date(issuance.expires_at))
           return { outcome: 'unsigned', jti: issuance.jti }
         }
-        confirmAfterSigning(written.batch)
+        if (!maySign()) return unsigned()
+        let value: ReturnType<typeof sign>
         try {
-          return { outcome: 'signed', value: sign() }
+          value = sign()
         } catch (error) {
           onFailure(error)
-          await onUnsigned(issuance.jti, new Date(issuance.expires_at))
-          return { outcome: 'unsigned', jti: issuance.jti }
+          return unsigned()
         }
+        // Asked again: the process may have been stopped in the middle of it, and for long.
+        if (!maySign()) return unsigned()
+        confirmAfterSigning(written.batch)
+        return { outcome: 'signed', value }
       }
       return { outcome: 'replayed' }
     },

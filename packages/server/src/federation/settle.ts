@@ -33,10 +33,13 @@ export interface Settlement {
 export function createSettlement(deps: SettlementDeps): Settlement {
   const { database, eventLog, revocations, now, monotonicMs, lapsedAfterMs = LAPSED_AFTER_MS } = deps
   const seen = new Map<string, { heartbeat: number; sinceMs: number }>()
+  let lastRunMs = Number.NEGATIVE_INFINITY
 
-  async function settle(leader: Leader<Tables>, bootId: string): Promise<void> {
-    await leader.transaction(async (tx) => {
+  async function settle(leader: Leader<Tables>, bootId: string, heartbeat: number): Promise<boolean> {
+    return leader.transaction(async (tx) => {
       const at = now()
+      // First, and under the lock of its row: one that beats again before this is not dead.
+      if (!(await settleInstance(tx, { bootId, at, heartbeat }))) return false
       const unconfirmed = await selectUnconfirmed(tx, bootId)
       const jtis = unconfirmed.map((issuance) => issuance.jti)
       await insertUnsigned(tx, jtis, at)
@@ -63,13 +66,17 @@ export function createSettlement(deps: SettlementDeps): Settlement {
         actor: 'system',
         data: { boot_id: bootId, unsigned: jtis.length },
       })
-      await settleInstance(tx, bootId, at)
+      return true
     })
   }
 
   return {
     async run(leader) {
       let settled = 0
+      const nowMs = monotonicMs()
+      // A leader that was paused has watched nobody, itself included: the watch begins anew.
+      if (nowMs - lastRunMs > lapsedAfterMs / 2) seen.clear()
+      lastRunMs = nowMs
       const open = await selectUnsettled(database.read)
       for (const { boot_id: bootId, heartbeat_at: heartbeat } of open) {
         const before = seen.get(bootId)
@@ -78,9 +85,8 @@ export function createSettlement(deps: SettlementDeps): Settlement {
           continue
         }
         if (monotonicMs() - before.sinceMs < lapsedAfterMs) continue
-        await settle(leader, bootId)
         seen.delete(bootId)
-        settled += 1
+        if (await settle(leader, bootId, heartbeat)) settled += 1
       }
       return settled
     },

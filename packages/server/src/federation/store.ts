@@ -43,7 +43,10 @@ export async function insertInstance(tx: Transaction<Tables>, bootId: string, at
   await tx.insertInto('instances').values(row).execute()
 }
 
-/** Stores a heartbeat. The value always grows, even when the clock was set back: the leader looks for change, not for age. */
+/**
+ * Stores a heartbeat. The value always grows, even when the clock was set back: the leader looks for change, not for age. An
+ * instance that was taken for dead and settled is open again: what it signs from now on needs an account too.
+ */
 export async function touchInstance(tx: Transaction<Tables>, bootId: string, at: Date): Promise<void> {
   await tx
     .updateTable('instances')
@@ -54,6 +57,7 @@ export async function touchInstance(tx: Transaction<Tables>, bootId: string, at:
         .then(eb('heartbeat_at', '+', 1))
         .else(at.getTime())
         .end(),
+      settled_at: null,
     }))
     .where('boot_id', '=', bootId)
     .execute()
@@ -107,9 +111,23 @@ export async function insertUnsigned(tx: Transaction<Tables>, jtis: readonly str
   }
 }
 
-/** Closes an instance's account. */
-export async function settleInstance(tx: Transaction<Tables>, bootId: string, at: Date): Promise<void> {
-  await tx.updateTable('instances').set({ settled_at: at.getTime() }).where('boot_id', '=', bootId).execute()
+/**
+ * Closes an instance's account, if its heartbeat is still the one that was seen. Its row stays locked until the transaction ends, so
+ * that an instance which comes back meanwhile cannot beat, and therefore not sign, before it is settled.
+ */
+export async function settleInstance(
+  tx: Transaction<Tables>,
+  { bootId, at, heartbeat }: { readonly bootId: string; readonly at: Date; readonly heartbeat?: number },
+): Promise<boolean> {
+  const rows = await tx
+    .updateTable('instances')
+    .set({ settled_at: at.getTime() })
+    .where('boot_id', '=', bootId)
+    .where('settled_at', 'is', null)
+    .$if(heartbeat !== undefined, (query) => query.where('heartbeat_at', '=', heartbeat ?? 0))
+    .returning('boot_id')
+    .execute()
+  return rows.length > 0
 }
 
 /** The issuance of a token id. */
