@@ -290,6 +290,24 @@ describe('impliesCondition', () => {
       true,
     ],
     [
+      'a wider range',
+      { ...event, operator: 'cidr', ranges: ['10.0.0.0/8'] },
+      { ...event, operator: 'cidr', ranges: ['10.1.0.0/16'] },
+      false,
+    ],
+    [
+      'a narrower range',
+      { ...event, operator: 'cidr', ranges: ['10.1.0.0/16'] },
+      { ...event, operator: 'cidr', ranges: ['10.0.0.0/8'] },
+      true,
+    ],
+    [
+      'a range inside one that does not parse',
+      { ...event, operator: 'cidr', ranges: ['10.1.0.0/16'] },
+      { ...event, operator: 'cidr', ranges: ['x'] },
+      false,
+    ],
+    [
       'a range that does not parse',
       { ...event, operator: 'cidr', ranges: ['x'] },
       { ...event, operator: 'cidr', ranges: ['0.0.0.0/0'] },
