@@ -17,7 +17,7 @@ export interface PolicyReferences {
 export type PolicyCompilation = { readonly policy: TrustPolicy } | { readonly problems: readonly Problem[] }
 
 /** The lifetime of a grant whose policy names none, in seconds. */
-export const DEFAULT_TTL_SECONDS = 900
+const DEFAULT_TTL_SECONDS = 900
 
 function problem(code: string, pointer: string, detail: string, fix: string): Problem {
   return { severity: 'error', code, pointer, detail, fix }

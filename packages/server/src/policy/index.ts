@@ -5,7 +5,7 @@
  * `generatePolicy` for one that would. A new operator is a case in `operators.ts`, `schema.ts`, `implication.ts` and, if claims can
  * be looked up by it, `access-keys.ts`.
  */
-export { compileTrustPolicy, DEFAULT_TTL_SECONDS, type PolicyCompilation, type PolicyReferences } from './compile.ts'
+export { compileTrustPolicy, type PolicyCompilation, type PolicyReferences } from './compile.ts'
 export { compilePolicies } from './compile-policies.ts'
 export { type ExplainInput, explainPolicies, type PolicyExplanation } from './explain.ts'
 export { type GeneratedPolicyDraft, type GenerateInput, generatePolicy } from './generate.ts'
@@ -14,7 +14,7 @@ export { type FixInput, likelyFixes } from './likely-fixes.ts'
 export { type LintContext, lintTrustPolicy } from './lint.ts'
 export { parsePolicyTests } from './parse-tests.ts'
 export { comparePolicies, type PolicyRelation } from './relation.ts'
-export { type PolicyTest, policyTests, type TrustPolicySpec, trustPolicyKind, trustPolicySpec } from './schema.ts'
+export { type PolicyTest, policyTests, type TrustPolicySpec, trustPolicyKind } from './schema.ts'
 export { buildSnapshot, type SnapshotInput } from './snapshot.ts'
 export { createSnapshotSource, type SnapshotSource, type SnapshotSourceDeps } from './snapshot-source.ts'
 export { type PolicyTestCase, type PolicyTestRun, runPolicyTests } from './tests-block.ts'
