@@ -3,9 +3,11 @@
  * replicas that are real server processes. Every process is ended and everything is removed when the test ends, also when it fails.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { MIGRATIONS, type Tables } from '../../packages/server/src/schema/index.ts'
 import { type Database, type DatabaseTarget, openDatabase } from '../../packages/server/src/storage/index.ts'
@@ -47,6 +49,8 @@ export interface Replica {
   cliJson(...args: readonly string[]): Promise<Readonly<Record<string, unknown>>>
   /** Diffs and applies the documents of the installation, with the hash that `diff` prints. */
   apply(): Promise<void>
+  /** Resolves when this replica has applied every revision that the other one has. */
+  follow(other: Replica): Promise<void>
   request(path: string, init?: RequestInit): Promise<HttpAnswer>
   /** Posts a form to `/oauth/token`: the exchange of a proof, with parameters changed (undefined leaves one out). */
   exchange(proof: string, changes?: Readonly<Record<string, string | undefined>>): Promise<HttpAnswer>
@@ -160,8 +164,8 @@ function createReplica({
   const cli: Replica['cli'] = (...args) => runCommand([...args, '--config', configFile], { cwd: directory })
   const request: Replica['request'] = async (path, init) => {
     const answer = await fetch(`${address}${path}`, { redirect: 'manual', ...init })
-    const text = await answer.text()
-    return { status: answer.status, headers: answer.headers, text, json: parseObject(text) }
+    const body = await answer.text()
+    return { status: answer.status, headers: answer.headers, text: body, json: parseObject(body) }
   }
 
   const replica: Replica = {
@@ -205,6 +209,10 @@ function createReplica({
       const result = await cli('apply', '-f', file, '--allow-widening', String(plan['hash']))
       if (result.exit !== 0) throw new Error(`apply ended with ${result.exit}\n${result.stdout}${result.stderr}`)
     },
+    async follow(other) {
+      const revision = await appliedRevision(other.dataDirectory)
+      while ((await appliedRevision(dataDirectory)) < revision) await pause(50)
+    },
     request,
     exchange(proof, changes = {}) {
       const form = {
@@ -229,9 +237,22 @@ async function isReady(address: string): Promise<boolean> {
   return answer?.ok === true
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+/** The newest revision that a server has applied, as it says itself over its local socket. */
+async function appliedRevision(dataDirectory: string): Promise<number> {
+  const run = join(dataDirectory, 'run')
+  const pointer = join(run, 'admin.sock.path')
+  const socketPath = existsSync(pointer) ? readFileSync(pointer, 'utf8').trim() : join(run, 'admin.sock')
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get({ socketPath, path: '/v1/status', agent: false }, resolve).once('error', reject)
+  })
+  const revision = parseObject(await text(answer))?.['revision']
+  if (typeof revision !== 'number') throw new Error(`status ${answer.statusCode} without a revision`)
+  return revision
+}
+
+function parseObject(json: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = JSON.parse(json)
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined
@@ -242,6 +263,6 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 
 /** The process's resident memory in MiB (Linux). */
 export function residentMiB(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? Number.NaN) / 1024
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / 1024
 }
