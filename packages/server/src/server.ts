@@ -28,8 +28,8 @@ import {
   startInstance,
 } from './federation/index.ts'
 import { createApiRoutes } from './http/api/index.ts'
-import { createApp, createHealthRoutes, listen, listenLocally } from './http/index.ts'
-import { createOAuthRoutes } from './http/oauth/index.ts'
+import { createApp, createDirectRoute, createHealthRoutes, listen, listenLocally } from './http/index.ts'
+import { createOAuthEndpoints } from './http/oauth/index.ts'
 import { createWorkloadRegistry } from './inventory/index.ts'
 import { newId, repeat, systemNow } from './lib/index.ts'
 import { createSnapshotSource, MAX_TTL_SECONDS } from './policy/index.ts'
@@ -195,22 +195,24 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   const loopbackOnly = LOOPBACK.includes(config.listen.host)
   refuseEmulatedIssuers(snapshot().providers, loopbackOnly)
 
+  const oauth = createOAuthEndpoints({
+    issuer: config.issuerUrl,
+    issuerText: issuer,
+    algorithms: () => [...new Set(keyRing.jwks().keys.map((key) => String(key['alg']) as 'ES256'))],
+    exchange,
+    refusals,
+    keyRing,
+    revokeOwnToken: createRevokeOwnToken({ database, ownTokens, revocations, eventLog, now }),
+    trustedProxies: config.http.trustedProxies,
+  })
+  const allowedHosts = [config.issuerUrl.host, ...config.http.allowedHosts]
   const app = createApp({
     now,
     log: logger,
     issuer,
-    allowedHosts: [config.issuerUrl.host, ...config.http.allowedHosts],
+    allowedHosts,
     routes: [
-      ...createOAuthRoutes({
-        issuer: config.issuerUrl,
-        issuerText: issuer,
-        algorithms: () => [...new Set(keyRing.jwks().keys.map((key) => String(key['alg']) as 'ES256'))],
-        exchange,
-        refusals,
-        keyRing,
-        revokeOwnToken: createRevokeOwnToken({ database, ownTokens, revocations, eventLog, now }),
-        trustedProxies: config.http.trustedProxies,
-      }),
+      ...oauth.routes,
       ...createHealthRoutes([
         { name: 'database', run: () => database.ping(1_000).then(() => undefined) },
         {
@@ -285,7 +287,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   const unfollow = database.revisions.subscribe(() => attestors.retain(snapshot().providers))
   const prefetching = attestors.prefetch(snapshot().providers).catch(onFailure)
 
-  const tcp = await listen({ app, issuer, name: 'tcp', address: config.listen })
+  const direct = createDirectRoute({ ...oauth.token, issuer, allowedHosts, now, log: logger })
+  const tcp = await listen({ app, issuer, name: 'tcp', address: config.listen, direct })
   const socket = config.adminSocket
     ? await listenLocally({ app, issuer, dataDirectory: config.dataDirectory })
     : undefined

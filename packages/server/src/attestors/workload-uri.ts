@@ -54,8 +54,21 @@ export function workloadUri(identity: WorkloadIdentity): string | undefined {
   return uri.length <= MAX_WORKLOAD_URI_BYTES ? uri : undefined
 }
 
+const MAX_REMEMBERED = 4096
+let remembered = new Map<string, string>()
+
 /** `wl_` and 160 bits of the SHA-256 of the URI in Crockford base32: the same on every replica, `client_id` of issued tokens. */
 export function workloadId(uri: string): string {
+  // Workloads come back again and again; the ids of the latest are kept.
+  const known = remembered.get(uri)
+  if (known !== undefined) return known
+  if (remembered.size >= MAX_REMEMBERED) remembered = new Map()
+  const id = computeWorkloadId(uri)
+  remembered.set(uri, id)
+  return id
+}
+
+function computeWorkloadId(uri: string): string {
   const digest = hash('sha256', uri, 'buffer').subarray(0, HASH_BYTES)
   let bits = 0
   let buffer = 0

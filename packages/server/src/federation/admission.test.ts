@@ -19,17 +19,32 @@ test('blocks a proof after more than ten denials in a minute, and only that proo
   let ms = 0
   const admission = createAdmission(limits, () => ms)
   for (let count = 0; count < 10; count += 1) admission.denied('proof a')
-  assert.equal(admission.isBlocked('proof a'), false)
+  assert.equal(
+    admission.isBlocked(() => 'proof a'),
+    false,
+  )
   admission.denied('proof a')
-  assert.equal(admission.isBlocked('proof a'), true)
-  assert.equal(admission.isBlocked('proof b'), false)
+  assert.equal(
+    admission.isBlocked(() => 'proof a'),
+    true,
+  )
+  assert.equal(
+    admission.isBlocked(() => 'proof b'),
+    false,
+  )
   ms += 60_000
-  assert.equal(admission.isBlocked('proof a'), false)
+  assert.equal(
+    admission.isBlocked(() => 'proof a'),
+    false,
+  )
 })
 
 test('stays bounded under a flood of addresses, and the flood does not unblock a proof that is still asked for', () => {
   const admission = createAdmission(limits, () => 0)
   for (let count = 0; count < 11; count += 1) admission.denied('proof a')
   for (let index = 0; index < 300_000; index += 1) admission.take('address', `address ${index}`)
-  assert.equal(admission.isBlocked('proof a'), true)
+  assert.equal(
+    admission.isBlocked(() => 'proof a'),
+    true,
+  )
 })

@@ -15,7 +15,7 @@ export interface Admission {
   /** Takes one token of the name's bucket; false when it is empty. Buckets hold one second's worth. */
   take(kind: RateLimitedName, name: string): boolean
   /** Whether this proof has been denied more than 10 times in the last minute; asked before any signature work. */
-  isBlocked(proofDigest: string): boolean
+  isBlocked(proofDigest: () => string): boolean
   /** Counts a denial of a proof that had verified. */
   denied(proofDigest: string): void
 }
@@ -53,7 +53,8 @@ export function createAdmission(limits: RateLimits, monotonicMs: () => number): 
       bucket.tokens -= 1
       return true
     },
-    isBlocked: (digest) => (current(digest)?.count ?? 0) > DENIALS_PER_MINUTE,
+    // Most of the time nothing is denied, and then the digest need not be computed.
+    isBlocked: (digest) => denials.size() > 0 && (current(digest())?.count ?? 0) > DENIALS_PER_MINUTE,
     denied(digest) {
       const entry = current(digest)
       if (entry) entry.count += 1
@@ -82,5 +83,6 @@ function createBoundedMap<T>() {
       return old
     },
     set,
+    size: () => newer.size + older.size,
   }
 }

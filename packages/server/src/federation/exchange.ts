@@ -83,7 +83,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   return async (request, caller) => {
     const startedAt = performance.now()
     const proof = request.rawSubjectToken
-    const digest = hash('sha256', proof.slice(0, proof.lastIndexOf('.')), 'base64url')
+    // Without the signature: whoever alters it does not get a fresh count.
+    const digest = () => hash('sha256', proof.slice(0, proof.lastIndexOf('.')), 'base64url')
 
     // Cheap refusals first (S-13): nothing below costs a signature or a socket until they have passed.
     if (deps.headAgeMs() > MAX_HEAD_AGE_MS) {
@@ -127,7 +128,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       request,
       serviceId: service?.id,
       revision: snapshot.revision,
-      claims: saltClaims(attestation.tokenClaims),
+      claims: saltClaims(proof),
       remoteAddress: caller.remoteAddress,
       get tookMicroseconds() {
         return Math.round((performance.now() - startedAt) * 1000)
@@ -135,7 +136,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     }
 
     const deny = async (denial: Parameters<typeof deniedEvent>[1]): Promise<ExchangeResult> => {
-      admission.denied(digest)
+      admission.denied(digest())
       await ledger.deny(deniedEvent(context, denial), context.claims)
       return { ok: false, code: denial.code, errorId: context.eventId }
     }
@@ -160,6 +161,11 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     if (!unverified.ok) return { refusal: unverified.refusal }
     const candidates = findCandidates(snapshot.providers, unverified.value, attestors)
     if (!candidates.ok) return { refusal: candidates.refusal }
+    if (candidates.omitted > 0) {
+      // One that was not asked could accept the proof too, and nobody would see that it is ambiguous.
+      const detail = 'more than 8 trust providers share issuer, audience and key; give them audiences of their own'
+      return { refusal: { code: 'ambiguous_provider', stage: 'provider', detail } }
+    }
     let refusal: ProofRefusal | undefined
     const accepted: Attestation[] = []
     for (const provider of candidates.providers) {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { typeClaims } from '../attestors/index.ts'
 import type { EventLog, RecordedEvent } from '../audit/index.ts'
 import { ERRORS, type ErrorCode, ServiceError } from '../errors.ts'
@@ -8,6 +7,7 @@ import { buildSnapshot, type DenialCode, explainPolicies, likelyFixes, type Poli
 import type { Resource } from '../resources/index.ts'
 import type { Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
+import { hashClaims } from './ledger.ts'
 import type { EarlyRefusals } from './refusals.ts'
 import { stepOfDenial, stepOfRefusal, stepsUpTo } from './steps.ts'
 import { selectClaims } from './store.ts'
@@ -44,8 +44,7 @@ export async function findDecision(deps: ExplainDeps, id: string): Promise<Recor
   const snapshot = buildSnapshot({ resources, builtinServices: deps.builtinServices, revision })
   const row = await selectClaims(deps.database.read, id)
   if (!row) return { event, snapshot, tokenClaims: undefined }
-  const hash = createHash('sha256').update(row.salt).update(row.claims).digest('base64url')
-  if (hash !== event.data['claims_hash']) {
+  if (hashClaims(row.salt, row.claims) !== event.data['claims_hash']) {
     throw new ServiceError('audit_invalid', { detail: 'the stored claims of this event have been changed' })
   }
   return { event, snapshot, tokenClaims: JSON.parse(row.claims) as JsonObject }

@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Attestation } from '../attestors/index.ts'
 import { type AuditEvent, EVENT_BATCH_TABLES, toBatchRows } from '../audit/index.ts'
+import { randomBytes } from '../lib/index.ts'
 import type { Grant } from '../policy/index.ts'
 import type { IssuancesTable, Tables } from '../schema/index.ts'
 import { BATCH_NUMBER, type BatchRows, type BatchValue, type Database } from '../storage/index.ts'
@@ -58,12 +59,22 @@ export interface LedgerDeps {
 }
 
 const IDLE_FLUSH_MS = 200
+const SALT_BYTES = 16
 
-/** Salts and hashes claims: without the salt nobody can test guesses against the event's hash. */
-export function saltClaims(tokenClaims: Attestation['tokenClaims']): SaltedClaims {
-  const text = JSON.stringify(tokenClaims)
-  const salt = randomBytes(16)
-  return { text, salt, hash: createHash('sha256').update(salt).update(text).digest('base64url') }
+/**
+ * Salts and hashes the claims of a proof that has verified: without the salt nobody can test guesses against the event's hash. The text is
+ * the signed payload as it came; the strict verifier has read it, so it is JSON without a second meaning.
+ */
+export function saltClaims(verifiedProof: string): SaltedClaims {
+  const payload = verifiedProof.slice(verifiedProof.indexOf('.') + 1, verifiedProof.lastIndexOf('.'))
+  const text = Buffer.from(payload, 'base64url').toString('utf8')
+  const salt = randomBytes(SALT_BYTES)
+  return { text, salt, hash: hashClaims(salt, text) }
+}
+
+/** The hash of claims that an event holds: SHA-256 over the salt in base64url and the text of the claims. */
+export function hashClaims(salt: Uint8Array, text: string): string {
+  return hash('sha256', `${Buffer.from(salt).toString('base64url')}.${text}`, 'base64url')
 }
 
 /** Opens the ledger of this instance. */

@@ -35,6 +35,8 @@ export interface Form {
  */
 export function parseForm(body: string): Form {
   const values = new Map<string, string[]>()
+  // RFC 6749 appendix B: the form is ASCII; everything else comes percent-encoded.
+  if (!/^[\x20-\x7e]*$/.test(body)) throw invalid('the form is not correctly percent-encoded UTF-8')
   for (const pair of body === '' ? [] : body.split('&')) {
     const equals = pair.indexOf('=')
     const name = decode(equals === -1 ? pair : pair.slice(0, equals))
@@ -50,19 +52,17 @@ export function parseForm(body: string): Form {
 }
 
 function decode(text: string): string {
-  // RFC 6749 appendix B: the form is ASCII; everything else comes percent-encoded.
-  if (/[^\x20-\x7e]/.test(text)) throw invalid('the form is not correctly percent-encoded UTF-8')
-  if (!/[%+]/.test(text)) return plain(text)
+  const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text
+  if (!spaced.includes('%')) return spaced
+  let decoded: string
   try {
-    return plain(decodeURIComponent(text.replaceAll('+', ' ')))
+    decoded = decodeURIComponent(spaced)
   } catch {
     throw invalid('the form is not correctly percent-encoded UTF-8')
   }
-}
-
-function plain(text: string): string {
-  if (text.includes('\0')) throw invalid('the form holds a NUL character')
-  return text
+  // No store can keep it, and nothing that a caller may name has it.
+  if (decoded.includes('\0')) throw invalid('the form holds a NUL character')
+  return decoded
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { ERRORS, ServiceError } from '../errors.ts'
 import type { Now } from '../lib/index.ts'
-import { type HttpContext, type HttpEnv, type HttpRoute, listenerOf } from './context.ts'
+import { type HttpContext, type HttpEnv, type HttpRoute, type ListenerName, listenerOf } from './context.ts'
 import { type ErrorLog, logFailure, oauthError, problemResponse, toServiceError } from './errors.ts'
 import { requestIdOf } from './request-id.ts'
 
@@ -98,15 +98,26 @@ function refuseForeignHost(c: HttpContext, allowed: ReadonlySet<string> | undefi
 
 function withCommonHeaders(c: HttpContext, response: Response, requestId: string, issuer: string): Response {
   const { headers } = response
-  headers.set('x-request-id', requestId)
-  headers.set('x-content-type-options', 'nosniff')
-  headers.set('referrer-policy', 'no-referrer')
-  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
-  if (!headers.has('content-security-policy')) {
-    headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
-  }
-  if (issuer.startsWith('https:') && listenerOf(c) === 'tcp') {
-    headers.set('strict-transport-security', 'max-age=31536000')
+  for (const [name, value] of Object.entries(commonHeaders({ requestId, issuer, listener: listenerOf(c) }))) {
+    if (!headers.has(name)) headers.set(name, value)
   }
   return response
+}
+
+/** Headers of every answer, whichever way it is written; an answer's own value of one stands. */
+export function commonHeaders(of: {
+  readonly requestId: string
+  readonly issuer: string
+  readonly listener: ListenerName
+}): Readonly<Record<string, string>> {
+  return {
+    'x-request-id': of.requestId,
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    ...(of.issuer.startsWith('https:') && of.listener === 'tcp'
+      ? { 'strict-transport-security': 'max-age=31536000' }
+      : {}),
+  }
 }

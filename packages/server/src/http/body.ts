@@ -11,15 +11,25 @@ export const MAX_BODY_BYTES = 64 * 1024
  * @throws ServiceError payload_too_large, unsupported_media_type, invalid_request (the connection ended early)
  */
 export async function readBody(c: HttpContext, maxBytes: number = MAX_BODY_BYTES): Promise<Uint8Array> {
-  const encoding = c.req.header('content-encoding')
+  refuseDeclared(c.req.header('content-encoding'), c.req.header('content-length'), maxBytes)
+  const incoming = c.env?.incoming
+  return incoming === undefined ? readStream(c.req.raw.body, maxBytes) : readIncoming(incoming, maxBytes)
+}
+
+/** {@link readBody} of a request that node has parsed. */
+export async function readIncomingBody(
+  incoming: IncomingMessage,
+  maxBytes: number = MAX_BODY_BYTES,
+): Promise<Uint8Array> {
+  refuseDeclared(incoming.headers['content-encoding'], incoming.headers['content-length'], maxBytes)
+  return readIncoming(incoming, maxBytes)
+}
+
+function refuseDeclared(encoding: string | undefined, length: string | undefined, maxBytes: number): void {
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new ServiceError('unsupported_media_type', { detail: 'content encodings are not supported' })
   }
-  const declared = c.req.header('content-length')
-  if (declared !== undefined && (!/^[0-9]{1,15}$/.test(declared) || Number(declared) > maxBytes))
-    throw tooLarge(maxBytes)
-  const incoming = c.env?.incoming
-  return incoming === undefined ? readStream(c.req.raw.body, maxBytes) : readIncoming(incoming, maxBytes)
+  if (length !== undefined && (!/^[0-9]{1,15}$/.test(length) || Number(length) > maxBytes)) throw tooLarge(maxBytes)
 }
 
 /**

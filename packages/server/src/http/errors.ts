@@ -86,15 +86,24 @@ function retryAfter(code: ErrorCode): Readonly<Record<string, string>> {
   return status === 503 ? { 'retry-after': '2' } : {}
 }
 
+/** An answer before it is written to any transport. */
+export interface PlainAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** What an OAuth error may say beside its code. */
+export interface OAuthErrorOptions {
+  readonly errorId?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /**
  * The RFC 6749 section 5.2 answer to a refused or failed call of an OAuth endpoint: `error`, fixed text, and the `error_id` that
  * `countersign explain` takes. Never cached; nothing of the proof or of the decision is in it.
  */
-export function oauthError(
-  c: Context,
-  error: ErrorCode | ServiceError,
-  options: { readonly errorId?: string; readonly headers?: Readonly<Record<string, string>> } = {},
-): Response {
+export function oauthErrorAnswer(error: ErrorCode | ServiceError, options: OAuthErrorOptions = {}): PlainAnswer {
   const code = typeof error === 'string' ? error : error.code
   const { status, title, oauth } = ERRORS[code]
   const oauthCode = oauth ?? (status < 500 ? 'invalid_request' : 'server_error')
@@ -110,13 +119,23 @@ export function oauthError(
     error_description: toDescriptionText(description),
     ...(options.errorId === undefined ? {} : { error_id: options.errorId }),
   }
-  return c.body(JSON.stringify(body), status, {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-    pragma: 'no-cache',
-    ...retryAfter(code),
-    ...options.headers,
-  })
+  return {
+    status,
+    headers: {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      pragma: 'no-cache',
+      ...retryAfter(code),
+      ...options.headers,
+    },
+    body: JSON.stringify(body),
+  }
+}
+
+/** {@link oauthErrorAnswer} as a response. */
+export function oauthError(c: Context, error: ErrorCode | ServiceError, options: OAuthErrorOptions = {}): Response {
+  const { status, headers, body } = oauthErrorAnswer(error, options)
+  return c.body(body, status as 400, headers)
 }
 
 // RFC 6749 section 5.2: error_description holds %x20-21 / %x23-5B / %x5D-7E only.

@@ -26,9 +26,19 @@ export {
   remoteAddressOf,
 } from './context.ts'
 export {
+  type AnswerForm,
+  createDirectRoute,
+  type DirectRoute,
+  type DirectRouteDeps,
+  type FormRequest,
+} from './direct.ts'
+export {
   type ErrorLog,
   logFailure,
+  type OAuthErrorOptions,
   oauthError,
+  oauthErrorAnswer,
+  type PlainAnswer,
   type ProblemContext,
   problemResponse,
   toServiceError,

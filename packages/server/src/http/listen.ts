@@ -5,6 +5,7 @@ import { ServiceError } from '../errors.ts'
 import { newId } from '../lib/index.ts'
 import type { HttpApp } from './app.ts'
 import type { ListenerName } from './context.ts'
+import type { DirectRoute } from './direct.ts'
 import { problemResponse } from './errors.ts'
 
 /** Limits of one listener. Milliseconds and counts. */
@@ -53,6 +54,8 @@ export interface ListenInput {
   readonly name: ListenerName
   readonly address: ListenAddress
   readonly limits?: Partial<ListenerLimits>
+  /** Asked first for every request; see `direct.ts`. */
+  readonly direct?: DirectRoute
 }
 
 interface ListenerState {
@@ -95,6 +98,7 @@ export async function listen(input: ListenInput): Promise<Listener> {
         outgoing.writeHead(431, { connection: 'close' }).end()
         return
       }
+      if (input.direct?.(incoming, outgoing) === true) return
       void serve(incoming, outgoing)
     },
   )

@@ -1,22 +1,11 @@
-import { randomFillSync } from 'node:crypto'
+import { randomBytes } from './random.ts'
 
 // Crockford base32 without i, l, o, u: no character is mistaken for another when an id is read aloud.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+const RANDOM_BYTES = 10
 
 /** The prefixes of every id in the product; the prefix says what an id names. */
 export type IdPrefix = 'wl' | 'svc' | 'tp' | 'pol' | 'team' | 'per' | 'evt' | 'ref' | 'boot' | 'req' | 'jti'
-
-const random = Buffer.alloc(10 * 512)
-let used = random.length
-
-function randomBytes10(): Buffer {
-  if (used === random.length) {
-    randomFillSync(random)
-    used = 0
-  }
-  used += 10
-  return random.subarray(used - 10, used)
-}
 
 /**
  * A new id: prefix, 48 bits of milliseconds, 80 random bits, in Crockford base32 (26 characters).
@@ -29,7 +18,7 @@ export function newId(prefix: IdPrefix, now: Date): string {
     text = ALPHABET[time % 32] + text
     time = Math.floor(time / 32)
   }
-  const bytes = randomBytes10()
+  const bytes = randomBytes(RANDOM_BYTES)
   let buffer = 0
   let bits = 0
   for (const byte of bytes) {

@@ -7,4 +7,5 @@ export { canonicalJson, type JsonObject, type JsonValue } from './canonical-json
 export { type Now, systemNow, toNumericDate } from './clock.ts'
 export { formatDuration, parseDurationMs } from './duration.ts'
 export { type IdPrefix, newId } from './ids.ts'
+export { randomBytes } from './random.ts'
 export { type RepeatInput, repeat } from './repeat.ts'

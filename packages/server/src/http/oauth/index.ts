@@ -4,7 +4,9 @@
  */
 import type { EarlyRefusals, Exchange } from '../../federation/index.ts'
 import type { KeyRing, SigningAlgorithm } from '../../signing-keys/index.ts'
-import type { HttpRoute } from '../context.ts'
+import { readBody } from '../body.ts'
+import { type HttpRoute, remoteAddressOf } from '../context.ts'
+import type { AnswerForm } from '../direct.ts'
 import { createMetadata, metadataPaths } from './metadata.ts'
 import { createRemoteAddress } from './remote-address.ts'
 import { createRevokeEndpoint } from './revoke.ts'
@@ -25,8 +27,14 @@ export interface OAuthDeps {
   readonly trustedProxies: readonly string[]
 }
 
+/** The OAuth endpoints: routes for every listener, and the token endpoint by itself for the direct way. */
+export interface OAuthEndpoints {
+  readonly routes: readonly HttpRoute[]
+  readonly token: { readonly path: string; readonly answer: AnswerForm }
+}
+
 /** The OAuth endpoints under the issuer's path. */
-export function createOAuthRoutes(deps: OAuthDeps): readonly HttpRoute[] {
+export function createOAuthEndpoints(deps: OAuthDeps): OAuthEndpoints {
   const { base, oauth, openid } = metadataPaths(deps.issuer)
   const cacheable = { 'cache-control': `public, max-age=${JWKS_MAX_AGE_SECONDS}` }
   const metadata: HttpRoute['respond'] = (c) =>
@@ -36,9 +44,10 @@ export function createOAuthRoutes(deps: OAuthDeps): readonly HttpRoute[] {
     refusals: deps.refusals,
     remoteAddress: createRemoteAddress(deps.trustedProxies),
   })
-  return [
-    { method: 'POST', path: `${base}/oauth/token`, respond: token },
-    { method: 'POST', path: `${base}/oauth/revoke`, respond: createRevokeEndpoint(deps) },
+  const path = `${base}/oauth/token`
+  const routes: readonly HttpRoute[] = [
+    { method: 'POST', path, respond: respondWith(token) },
+    { method: 'POST', path: `${base}/oauth/revoke`, respond: respondWith(createRevokeEndpoint(deps)) },
     { method: 'GET', path: oauth, respond: metadata },
     { method: 'GET', path: openid, respond: metadata },
     {
@@ -47,4 +56,17 @@ export function createOAuthRoutes(deps: OAuthDeps): readonly HttpRoute[] {
       respond: (c) => c.json(deps.keyRing.jwks(), 200, cacheable),
     },
   ]
+  return { routes, token: { path, answer: token } }
+}
+
+function respondWith(answer: AnswerForm): HttpRoute['respond'] {
+  return async (c) => {
+    const { status, headers, body } = await answer({
+      contentType: c.req.header('content-type'),
+      forwardedFor: c.req.header('x-forwarded-for'),
+      peer: remoteAddressOf(c),
+      readBody: () => readBody(c),
+    })
+    return body === '' ? c.body(null, status as 200, headers) : c.body(body, status as 200, headers)
+  }
 }

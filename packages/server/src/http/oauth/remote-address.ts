@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net'
-import { type HttpContext, remoteAddressOf } from '../context.ts'
+import type { FormRequest } from '../direct.ts'
 
 /** Finds the caller's address: the peer's, or what trusted proxies say of it. */
-export type RemoteAddress = (c: HttpContext) => string | undefined
+export type RemoteAddress = (request: Pick<FormRequest, 'peer' | 'forwardedFor'>) => string | undefined
 
 /**
  * The address of the caller. `X-Forwarded-For` is believed only from a peer in `trustedProxies` (CIDR), and is walked from the right
@@ -16,10 +16,10 @@ export function createRemoteAddress(trustedProxies: readonly string[]): RemoteAd
     trusted.addSubnet(address, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family)
   }
   const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
-  return (c) => {
-    const peer = plainAddress(remoteAddressOf(c))
+  return ({ peer: socketPeer, forwardedFor = '' }) => {
+    const peer = plainAddress(socketPeer)
     if (peer === undefined || trustedProxies.length === 0 || !isTrusted(peer)) return peer
-    const hops = (c.req.header('x-forwarded-for') ?? '').split(',').map((hop) => plainAddress(hop.trim()))
+    const hops = forwardedFor.split(',').map((hop) => plainAddress(hop.trim()))
     for (const hop of hops.reverse()) {
       // Something that is no address ends the walk: the nearest trusted proxy is all that is known.
       if (hop === undefined) return peer

@@ -3,11 +3,10 @@ import {
   type EarlyRefusals,
   type Exchange,
   type ExchangeRequest,
-  type Form,
   parseExchangeRequest,
 } from '../../federation/index.ts'
-import type { HttpContext } from '../context.ts'
-import { oauthError } from '../errors.ts'
+import type { AnswerForm, FormRequest } from '../direct.ts'
+import { oauthErrorAnswer } from '../errors.ts'
 import { readForm } from './form-body.ts'
 import type { RemoteAddress } from './remote-address.ts'
 
@@ -19,29 +18,28 @@ export interface TokenEndpointDeps {
 }
 
 /** `POST /oauth/token`: the token exchange of RFC 8693. Refusals carry fixed text and an id; the reason stays with the administrator. */
-export function createTokenEndpoint({ exchange, refusals, remoteAddress }: TokenEndpointDeps) {
-  return async (c: HttpContext): Promise<Response> => {
-    const request = await parse(c)
+export function createTokenEndpoint({ exchange, refusals, remoteAddress }: TokenEndpointDeps): AnswerForm {
+  return async (form) => {
+    const request = await parse(form)
     if (request instanceof ServiceError) {
-      const errorId = refusals.record({
-        code: request.code,
-        stage: 'parse',
-        detail: request.detail ?? '',
-        providerId: undefined,
+      const { code, detail = '' } = request
+      return oauthErrorAnswer(request, {
+        errorId: refusals.record({ code, stage: 'parse', detail, providerId: undefined }),
       })
-      return oauthError(c, request, { errorId })
     }
-    const result = await exchange(request, { remoteAddress: remoteAddress(c) })
+    const result = await exchange(request, { remoteAddress: remoteAddress(form) })
     if (!result.ok) {
       const { errorId, retryAfterSeconds } = result
-      return oauthError(c, result.code, {
+      return oauthErrorAnswer(result.code, {
         errorId,
         ...(retryAfterSeconds ? { headers: { 'retry-after': String(retryAfterSeconds) } } : {}),
       })
     }
     // RFC 8693 section 2.2.1. `scope` is always told: it may be narrower than what was asked for.
-    return c.body(
-      JSON.stringify({
+    return {
+      status: 200,
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store', pragma: 'no-cache' },
+      body: JSON.stringify({
         access_token: result.accessToken,
         issued_token_type: result.issuedTokenType,
         token_type: 'Bearer',
@@ -49,18 +47,14 @@ export function createTokenEndpoint({ exchange, refusals, remoteAddress }: Token
         scope: result.scopes.join(' '),
         event_id: result.eventId,
       }),
-      200,
-      { 'content-type': 'application/json', 'cache-control': 'no-store', pragma: 'no-cache' },
-    )
+    }
   }
 }
 
 /** The request, or why it is none. Details of malformed requests are safe to tell: they speak of the form, not of policies. */
-async function parse(c: HttpContext): Promise<ExchangeRequest | ServiceError> {
-  let form: Form
+async function parse(form: FormRequest): Promise<ExchangeRequest | ServiceError> {
   try {
-    form = await readForm(c)
-    return parseExchangeRequest(form)
+    return parseExchangeRequest(await readForm(form))
   } catch (error) {
     if (error instanceof ServiceError) return error
     throw error
