@@ -38,6 +38,22 @@ export function addsIssuer({ before, after, verb }: Draft, sides: BothSides): bo
   return !old || !now || changesTrustRoot(old, now)
 }
 
+/**
+ * Whether a policy that is put to sleep (shadow, disabled) becomes another one that would admit more when somebody wakes it: asleep it
+ * grants nothing, so its effect is a narrowing, and yet it has been rewritten.
+ */
+export function isRewrittenAsleep({ before, after }: Draft, sides: BothSides): boolean {
+  if (before?.document.kind !== 'TrustPolicy' || !after) return false
+  const old = compileTrustPolicy(before, sides.before)
+  const now = compileTrustPolicy(after, sides.after)
+  // What cannot be compared is another policy, unless it is the same text: disabling works on everything.
+  if (!('policy' in old) || !('policy' in now)) {
+    return JSON.stringify(before.document.spec) !== JSON.stringify(after.document.spec)
+  }
+  const awake = { enabled: true, mode: 'enforce' } as const
+  return comparePolicies({ ...old.policy, ...awake }, { ...now.policy, ...awake }).widens
+}
+
 function enabledEffect(before: Resource | undefined, after: Resource | undefined): Effect | undefined {
   if (!before || !after || before.enabled === after.enabled) return undefined
   return after.enabled ? widens('it is enabled again') : narrows('it is disabled')

@@ -19,6 +19,8 @@ export interface JudgedChange {
   readonly effect: PlannedChange['effect']
   /** A new or restored TrustProvider, or one that trusts another issuer, other keys or another way to reach them. */
   readonly addsIssuer: boolean
+  /** A policy that is changed while it is put to sleep, and would admit more when it is woken: no narrowing, whatever its effect. */
+  readonly rewrittenAsleep?: boolean
 }
 
 /** Why a change is refused to this actor. */
@@ -86,7 +88,7 @@ export function findEscalations(input: {
         faults.push({ kind, name, rule: 'needs_owner', detail: 'adding an issuer takes every scope of the owner' })
       }
     }
-    if (change.effect === 'narrows') continue
+    if (change.effect === 'narrows' && change.rewrittenAsleep !== true) continue
     const reach = [...through(change, before), ...through(change, after)]
     const lacking = [...new Set(reach.flatMap((grant) => grant.scopes))].filter((scope) => !actor.scopes.has(scope))
     if (lacking.length > 0) {
@@ -97,7 +99,7 @@ export function findEscalations(input: {
         detail: `through it these can be obtained, and the actor does not hold them: ${lacking.sort().join(', ')}`,
       })
     }
-    if (!isWidening(change.effect)) continue
+    if (!isWidening(change.effect) && change.rewrittenAsleep !== true) continue
     // An actor whose own policy is not known cannot show that it does not admit itself.
     const admitsItself =
       reach.length > 0 && (own === undefined || reach.some((grant) => grant.providerName === own.providerName))

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Service } from '../inventory/index.ts'
 import { canonicalJson, type JsonValue } from '../lib/index.ts'
 import { differences, type Resource } from '../resources/index.ts'
-import { addsIssuer, type BothSides, effectOf } from './change-effect.ts'
+import { addsIssuer, type BothSides, effectOf, isRewrittenAsleep } from './change-effect.ts'
 import type { Draft, Drafts } from './draft.ts'
 import { isWidening } from './effect.ts'
 import { findEscalations, managementGrants } from './escalation.ts'
@@ -66,7 +66,11 @@ export function makePlan({ drafts, problems: parseProblems }: Drafts, context: P
     actor,
     before: managementGrants(state.resources.values()),
     after: managementGrants(resources.values()),
-    changes: steps.map(({ draft, change }) => ({ ...change, addsIssuer: addsIssuer(draft, sides) })),
+    changes: steps.map(({ draft, change }) => ({
+      ...change,
+      addsIssuer: addsIssuer(draft, sides),
+      rewrittenAsleep: change.effect === 'narrows' && isRewrittenAsleep(draft, sides),
+    })),
   })
   const changes = [...steps.map(({ change }) => change), ...unchanged]
   return {
