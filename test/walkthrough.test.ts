@@ -195,6 +195,27 @@ test('the pipeline applies policies with a token of the exchange, and cannot wid
   assert.match(refused.output, /escalation_refused/)
 })
 
+test('how-to: explain a refusal, and draft a policy from it', async () => {
+  const page = readBlocks('docs/how-to/explain-a-refusal.md')
+  assert.match(await pasteAll(page.filter((block) => block.run)), /denied/)
+})
+
+test('how-to: write a policy with its tests, from shadow to enforce', async () => {
+  const page = readBlocks('docs/how-to/write-a-policy-with-tests.md')
+  reader.write(named(page, 'read-orders.yaml'))
+  for (const block of page) {
+    if (block.language === 'diff') reader.edit('read-orders.yaml', block)
+    else if (block.run) await reader.paste(block)
+  }
+})
+
+test('how-to: verify the audit log, with its key and a kept checkpoint, and see a changed copy fail (A-06)', async () => {
+  const page = readBlocks('docs/how-to/verify-the-audit-log.md')
+  const output = await pasteAll(page.filter((block) => block.run))
+  assert.match(output, /signatures checked with the keys of --key-file/)
+  assert.match(output, /NOT VERIFIED/)
+})
+
 async function pasteAll(blocks: readonly Block[]): Promise<string> {
   let output = ''
   for (const block of blocks) output += await reader.paste(block)

@@ -44,7 +44,7 @@ export function createReader({ directory, replace }: ReaderOptions): Reader {
   writeCommand(
     bin,
     'jq',
-    `exec '${process.execPath}' -e 'let t="";process.stdin.on("data",c=>t+=c).on("end",()=>process.stdout.write(String(JSON.parse(t)[process.argv[2].slice(1)])))' -- "$1" "$2" < "\${3:-/dev/stdin}"`,
+    `exec '${process.execPath}' -e 'let t="";process.stdin.on("data",c=>t+=c).on("end",()=>process.stdout.write([JSON.parse(t)[process.argv[2].replace(/[.[\\]]/g,"")]].flat().join("\\n")))' -- "$1" "$2" < "\${3:-/dev/stdin}"`,
   )
   const exported: Record<string, string> = {}
   const seen: { hash?: string; event?: string } = {}
