@@ -28,7 +28,7 @@ import {
   startInstance,
 } from './federation/index.ts'
 import { createApiRoutes } from './http/api/index.ts'
-import { createApp, createDirectRoute, createHealthRoutes, listen, listenLocally } from './http/index.ts'
+import { createApp, createDirectRoute, createHealthRoutes, describeError, listen, listenLocally } from './http/index.ts'
 import { createOAuthEndpoints } from './http/oauth/index.ts'
 import { createWorkloadRegistry } from './inventory/index.ts'
 import { newId, repeat, systemNow } from './lib/index.ts'
@@ -74,7 +74,13 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
   const config = readConfig(options)
   // Standard error: standard output belongs to the command that started the server.
   const logger = pino(
-    { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      level: config.logLevel,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      // Pino's own would write messages and every member of an error, and a database's error quotes the row.
+      serializers: { err: (error: unknown) => describeError(error), error: (error: unknown) => describeError(error) },
+    },
     pino.destination(2),
   )
   const database = await openDatabase<Tables>({
@@ -190,6 +196,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     issuer,
     now,
   })
+  const idempotency = createIdempotency({ database, now })
   const explanations = { database, eventLog, refusals, resources, builtinServices: [management] }
   const snapshot = () => snapshots.current()
   const loopbackOnly = LOOPBACK.includes(config.listen.host)
@@ -240,7 +247,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
         },
         localActor: LOCAL_SOCKET_ACTOR,
         administration,
-        idempotency: createIdempotency({ database, now }),
+        idempotency,
         events: eventLog,
         workloads,
         explain: createExplain(explanations),
@@ -282,6 +289,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
       each(3_000, () => settlement.run(leader)),
       each(60_000, () => keyRing.rotate(leader)),
       each(60_000, () => retention(leader)),
+      each(600_000, () => idempotency.purge()),
     ])
   })
   const unfollow = database.revisions.subscribe(() => attestors.retain(snapshot().providers))

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { CountersignError } from '@countersign/sdk'
 import { Hono } from 'hono'
 import { ERRORS, type ErrorCode, ServiceError } from '../errors.ts'
-import { logFailure, oauthError, problemResponse, toServiceError } from './errors.ts'
+import { describeError, logFailure, oauthError, problemResponse, toServiceError } from './errors.ts'
 
 const codes = Object.keys(ERRORS) as ErrorCode[]
 const problemContext = { issuer: 'https://sts.acme.example/', requestId: 'req_1' }
@@ -97,6 +98,24 @@ describe('failures in the log', () => {
   test('a message of several lines does not pass as frames', () => {
     const error = new Error('first\n    canary line\n    at canary (/canary.ts:1:1)\nlast')
     assert.ok(!JSON.stringify(log(error)).includes('canary'))
+  })
+  test('members of a foreign error, such as the row in one of PostgreSQL, are not written (T29)', () => {
+    const error = Object.assign(new Error('violates check'), {
+      code: '23514',
+      detail: 'Failing row contains (canary).',
+      where: 'canary',
+      parameters: ['canary'],
+      cause: Object.assign(new Error('canary'), { detail: 'canary' }),
+    })
+    const line = JSON.stringify(describeError(error))
+    assert.ok(!line.includes('canary') && !line.includes('violates'))
+    assert.match(line, /23514/)
+  })
+  test('the internal reason of our own errors, and the fixed words of the SDK, are', () => {
+    assert.match(JSON.stringify(describeError(new ServiceError('store_unavailable', { internal: 'no key' }))), /no key/)
+    const refused = new CountersignError('address_refused', { cause: new Error('canary') })
+    const line = JSON.stringify(describeError(refused))
+    assert.ok(line.includes(refused.message) && !line.includes('canary'))
   })
   test('a name or code that holds text of the input is not written', () => {
     const error = Object.assign(new Error('x'), { name: 'canary\n', code: 'canary code' })

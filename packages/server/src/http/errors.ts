@@ -1,3 +1,4 @@
+import { CountersignError } from '@countersign/sdk'
 import type { Context } from 'hono'
 import { ERRORS, type ErrorCode, ServiceError } from '../errors.ts'
 
@@ -52,20 +53,29 @@ export function toServiceError(error: unknown): ServiceError {
 export function logFailure(log: ErrorLog, error: ServiceError, requestId: string): void {
   if (ERRORS[error.code].status < 500) return
   log.error(
-    { request_id: requestId, code: error.code, internal: error.internal, cause: describeCause(error.cause) },
+    { request_id: requestId, code: error.code, internal: error.internal, cause: describeError(error.cause) },
     ERRORS[error.code].title,
   )
 }
 
-function describeCause(cause: unknown, depth = 0): Readonly<Record<string, unknown>> | undefined {
+/**
+ * What a log may hold of an error: its name, its code and its stack frames, and of our own the internal reason. Never the message or
+ * further members of a foreign one: those of a database name the row that did not fit, with the claims in it (invariant 5, T29).
+ */
+export function describeError(cause: unknown, depth = 0): Readonly<Record<string, unknown>> | undefined {
   if (cause === undefined || depth > 3) return undefined
   if (!(cause instanceof Error)) return { name: typeof cause }
   const code = (cause as { code?: unknown }).code
   return {
     name: /^[A-Za-z]{1,64}$/.test(cause.name) ? cause.name : 'Error',
     ...(typeof code === 'string' && /^[A-Z0-9_]{1,64}$/i.test(code) ? { code } : {}),
+    ...(depth === 0 && cause instanceof ServiceError && cause.internal !== undefined
+      ? { internal: cause.internal }
+      : {}),
+    // The SDK promises fixed words in these.
+    ...(cause instanceof CountersignError ? { message: cause.message } : {}),
     frames: framesOf(cause),
-    ...(cause.cause === undefined ? {} : { cause: describeCause(cause.cause, depth + 1) }),
+    ...(cause.cause === undefined ? {} : { cause: describeError(cause.cause, depth + 1) }),
   }
 }
 
