@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { CountersignError, createStaticKeySet, type KeySource } from '@countersign/sdk'
 import type { Now } from '../lib/index.ts'
@@ -19,8 +20,10 @@ export interface FileKeySetOptions {
 
 async function readBounded(path: string): Promise<string> {
   try {
-    const file = await open(path, 'r')
+    // Without O_NONBLOCK opening a pipe waits for its writer, in one of the few threads that all file access shares.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
+      if (!(await file.stat()).isFile()) throw new CountersignError('key_set_invalid', { reason: 'it is not a file' })
       const buffer = Buffer.alloc(MAX_BYTES + 1)
       let length = 0
       for (;;) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -139,6 +140,14 @@ describe('the keys of a JWKS file', () => {
       assert.deepEqual(keys.cachedKids(), [])
     })
   }
+
+  it('are refused when the path is a pipe, a device or a directory, without waiting for anybody', async () => {
+    const pipe = join(directory, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const path of [pipe, '/dev/zero', directory]) {
+      await assert.rejects(open(path).find('a', 'ES256'), { code: 'key_set_invalid' })
+    }
+  })
 
   it('are unavailable when the file is missing, and after closing', async () => {
     const keys = open(join(directory, 'missing.json'))

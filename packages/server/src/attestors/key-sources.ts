@@ -43,7 +43,10 @@ export interface KeySources {
 // Read when the source is opened: a changed file counts from the provider's next revision or the next start.
 function readCa(path: string): string {
   try {
-    if (statSync(path).size > MAX_CA_BYTES) throw new RangeError('larger than 1 MiB')
+    const found = statSync(path)
+    // Reading a pipe would wait for its writer, and everything here with it.
+    if (!found.isFile()) throw new TypeError('not a file')
+    if (found.size > MAX_CA_BYTES) throw new RangeError('larger than 1 MiB')
     return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new CountersignError('keys_unavailable', { reason: 'the CA file cannot be read', cause })
