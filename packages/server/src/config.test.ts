@@ -105,6 +105,14 @@ test('refuses a management audience that is the issuer, and a key life shorter t
   faultsOf(() => loadConfig({ overrides: { issuer, signing: { activeFor: '1h', publishAhead: '2h' } } }))
 })
 
+test('refuses trusted proxies that are no ranges: a slip must not come to mean everybody', () => {
+  for (const range of ['10.0.0.0/', '10.0.0.0/33', '::1/129', 'proxy.example', '', '10.0.0.1/08', '10.0.0.0/-1']) {
+    faultsOf(() => loadConfig({ overrides: { issuer, http: { trustedProxies: [range] } } }))
+  }
+  const trustedProxies = ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32', '0.0.0.0/0']
+  assert.deepEqual(loadConfig({ overrides: { issuer, http: { trustedProxies } } }).http.trustedProxies, trustedProxies)
+})
+
 test('paths are relative to the file, and the defaults need nothing but the issuer', () => {
   const config = loadConfig({ file: write('small.yaml', `issuer: ${issuer}\ndataDirectory: ./data\n`) })
   assert.equal(config.dataDirectory, join(directory, 'data'))

@@ -31,6 +31,13 @@ const port = z.coerce.number().int().min(0).max(65_535)
 const text = z.string().min(1)
 const strings = z.union([z.array(text), text.transform((list) => list.split(',').map((item) => item.trim()))])
 
+/** `10.0.0.0/` must not come to mean everybody, nor may a range that does not parse stop the start half-way. */
+function isAddressRange(range: string): boolean {
+  const match = /^([0-9a-fA-F.:]+)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(range)
+  const family = isIP(match?.[1] ?? '')
+  return family !== 0 && Number(match?.[2] ?? 0) <= (family === 4 ? 32 : 128)
+}
+
 const schema = z.strictObject({
   issuer: text.describe('The issuer of our tokens: the https origin (and path) that clients reach this service at.'),
   listen: z
@@ -74,7 +81,10 @@ const schema = z.strictObject({
     .prefault({}),
   http: z
     .strictObject({
-      trustedProxies: strings.default([]).describe('CIDR ranges whose X-Forwarded-For is believed, from the right.'),
+      trustedProxies: strings
+        .refine((ranges) => ranges.every(isAddressRange), 'must be addresses or CIDR ranges such as 10.0.0.0/8')
+        .default([])
+        .describe('CIDR ranges whose X-Forwarded-For is believed, from the right.'),
       allowedHosts: strings.default([]).describe('Host names accepted besides that of the issuer.'),
     })
     .prefault({}),
