@@ -53,7 +53,8 @@ export function createRevokeOwnToken(deps: RevokeOwnTokenDeps): (token: string) 
 
   return async (token) => {
     const own = await ownTokens.verifyAnyAudience(token)
-    if (!own) return
+    // Looked at again: the first of several calls may have come to its end while this one was verified.
+    if (!own || revocations.isRevoked(own)) return
     const running = underWay.get(own.jti) ?? revoke(own).finally(() => underWay.delete(own.jti))
     underWay.set(own.jti, running)
     await running
