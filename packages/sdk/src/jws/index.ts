@@ -7,5 +7,5 @@
  */
 export { decodeBase64url } from './base64url.ts'
 export { MAX_TOKEN_BYTES, parseCompactJws, type UnverifiedJws } from './compact.ts'
-export { deepFreeze, type JwsHeader, MAX_HEADER_BYTES, MAX_KID_LENGTH, normalizeType } from './header.ts'
-export { type JsonFaultCodes, type JsonObject, type JsonValue, MAX_JSON_DEPTH, parseStrictJsonObject } from './json.ts'
+export { deepFreeze, type JwsHeader, MAX_KID_LENGTH, normalizeType } from './header.ts'
+export { type JsonFaultCodes, type JsonObject, type JsonValue, parseStrictJsonObject } from './json.ts'

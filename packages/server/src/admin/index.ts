@@ -3,23 +3,19 @@
  * resulting state is checked, each effect named) -> escalation rule -> one transaction with its events and revocations.
  * `scopes.ts` has the permissions and roles, `kinds.ts` the explicit list of resource kinds; add a kind there.
  */
-export { actorName, LOCAL_SOCKET_ACTOR, workloadActor } from './actor.ts'
+export { LOCAL_SOCKET_ACTOR, workloadActor } from './actor.ts'
 export { type AdministrationDependencies, createAdministration } from './administration.ts'
-export { REVOCATION_KEPT_MS } from './commit.ts'
-export { SET_LABEL } from './draft.ts'
-export {
-  type EscalationFault,
-  findEscalations,
-  type JudgedChange,
-  type ManagementGrant,
-  managementGrants,
+
+export type {
+  EscalationFault,
+  JudgedChange,
+  ManagementGrant,
 } from './escalation.ts'
-export { createIdempotency, IDEMPOTENCY_HOURS, type Idempotency, type RepeatableAnswer } from './idempotency.ts'
-export { findKindByPlural, KINDS, nounOf, schemaOf } from './kinds.ts'
-export { MANAGEMENT_SERVICE_ID, MANAGEMENT_SERVICE_NAME, managementService } from './management-service.ts'
+export { createIdempotency, type Idempotency, type RepeatableAnswer } from './idempotency.ts'
+export { KINDS } from './kinds.ts'
+export { managementService } from './management-service.ts'
 export {
   ALL_MANAGEMENT_SCOPES,
-  expandRoles,
   MANAGEMENT_SCOPES,
   type ManagementScope,
   ROLES,

@@ -10,15 +10,13 @@ export { type CandidateOutcome, findCandidates } from './candidates.ts'
 export { findClaimDefinition, knowsClaim } from './claim-definition.ts'
 export { type TypedClaims, typeClaims } from './claims.ts'
 export { compileTrustProvider } from './compile.ts'
-export {
-  describeGithubSubject,
-  type GithubSubject,
-  type GithubSubjectPart,
-  parseGithubSubject,
+export type {
+  GithubSubject,
+  GithubSubjectPart,
 } from './github-subject.ts'
 export { lintTrustProvider } from './lint.ts'
 export { findPreset, PRESETS } from './presets/index.ts'
 export { type TrustProviderSpec, trustProviderKind } from './schema.ts'
 export type * from './types.ts'
 export { readUnverified, type UnverifiedProof, type UnverifiedReading } from './unverified.ts'
-export { type WorkloadIdentity, workloadId, workloadUri } from './workload-uri.ts'
+export type { WorkloadIdentity } from './workload-uri.ts'

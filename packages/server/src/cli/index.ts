@@ -4,8 +4,7 @@
  * result (`output.ts`). Commands speak to a server through `client.ts` only. Add a command: an entry in `table/` and a file in
  * `commands/`; help, completion, reference and suggestions follow from the entry.
  */
-export { COMMANDS } from './commands.ts'
-export { EXITS } from './exits.ts'
+
 export { renderReference } from './reference.ts'
-export { runCli } from './run.ts'
+
 export type * from './types.ts'

@@ -130,11 +130,6 @@ export async function settleInstance(
   return rows.length > 0
 }
 
-/** The issuance of a token id. */
-export function selectIssuance(db: Kysely<Tables>, eventId: string): Promise<IssuancesTable | undefined> {
-  return db.selectFrom('issuances').selectAll().where('event_id', '=', eventId).executeTakeFirst()
-}
-
 /** The claims behind a decision, while retention keeps them. */
 export function selectClaims(db: Kysely<Tables>, eventId: string): Promise<DecisionClaimsTable | undefined> {
   return db.selectFrom('decision_claims').selectAll().where('event_id', '=', eventId).executeTakeFirst()

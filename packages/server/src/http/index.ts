@@ -4,26 +4,21 @@
  * Path of a request: listener, app (id, host, headers, errors), route. Add an endpoint by adding a route to its folder's list.
  */
 
-export {
-  
-  type ApiDependencies,
-  
-  type GeneratedPolicy,
-  
-  type PolicyTestCase,
-  type ProofInspection,
-  type ServerStatus,
+export type {
+  ApiDependencies,
+  GeneratedPolicy,
+  PolicyTestCase,
+  ProofInspection,
+  ServerStatus,
 } from './api/index.ts'
 export { type AppDeps, createApp, type HttpApp } from './app.ts'
 
-export {
-  type HttpBindings,
-  type HttpContext,
-  type HttpEnv,
-  type HttpRoute,
-  type ListenerName,
-  
-  
+export type {
+  HttpBindings,
+  HttpContext,
+  HttpEnv,
+  HttpRoute,
+  ListenerName,
 } from './context.ts'
 export {
   type AnswerForm,
@@ -35,19 +30,13 @@ export {
 export {
   describeError,
   type ErrorLog,
-  
   type OAuthErrorOptions,
-  
-  
   type PlainAnswer,
   type ProblemContext,
-  
-  
 } from './errors.ts'
 export { createHealthRoutes, type ReadinessCheck } from './health.ts'
 
 export {
-  
   type ListenAddress,
   type Listener,
   type ListenerLimits,
@@ -55,4 +44,4 @@ export {
   listen,
 } from './listen.ts'
 
-export { type LocalSocketInput, listenLocally,  type SocketPlace,  } from './socket.ts'
+export { type LocalSocketInput, listenLocally, type SocketPlace } from './socket.ts'

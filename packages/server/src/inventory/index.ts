@@ -5,7 +5,7 @@
  */
 export { type PersonSpec, personKind, type TeamSpec, teamKind } from './owner-kinds.ts'
 export { compileService } from './service.ts'
-export { audienceSchema, isAudience, SCOPE_PATTERN, type ServiceSpec, serviceKind } from './service-kind.ts'
+export { type ServiceSpec, serviceKind } from './service-kind.ts'
 export type * from './types.ts'
 export { type WorkloadSpec, workloadKind } from './workload-kind.ts'
 export {

@@ -6,6 +6,6 @@
 export { type OpenSealKeyInput, openSealKey } from './open.ts'
 export { createKeyRing, type KeyRingDeps, type ManagedKeyRing } from './ring.ts'
 export type { RingName } from './rotation.ts'
-export { createSealKey, loadSealKey, type SealKey, type SealKeyFile } from './seal.ts'
+export { createSealKey, type SealKey, type SealKeyFile } from './seal.ts'
 export type { KeyPurpose, KeyState, RotationSchedule, SigningKey } from './states.ts'
 export type * from './types.ts'

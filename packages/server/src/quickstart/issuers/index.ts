@@ -6,5 +6,5 @@
 export { type GithubIssuer, type GithubIssuerOptions, type GithubJobEnvironment, startGithubIssuer } from './github.ts'
 export { DEPLOY_JOB, FORK_PULL_REQUEST_JOB, type GithubJobClaims, githubSubject, STRANGER_JOB } from './github-jobs.ts'
 export { createIssuerKeys, type IssuerKeys } from './issuer-keys.ts'
-export { type IssuerAnswer, type IssuerServer, startIssuerServer } from './issuer-server.ts'
+export type { IssuerAnswer, IssuerServer } from './issuer-server.ts'
 export { type KubernetesIssuer, type ProjectedToken, startKubernetesIssuer } from './kubernetes.ts'
