@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createConnection } from 'node:net'
 import { test } from 'node:test'
 import { ServiceError } from '../errors.ts'
 import { createApp } from './app.ts'
@@ -152,3 +153,31 @@ test('only POST to the exact path and a host of ours goes the direct way, and no
   assert.ok(!body.includes('stay inside'))
   assert.ok(!JSON.stringify(logged).includes('stay inside'))
 })
+
+for (const [what, lines] of Object.entries({
+  'two Host headers (RFC 9112 section 3.2)': ['Host: sts.acme.example', 'Host: evil.example'],
+  'two Host headers, the foreign one first': ['Host: evil.example', 'Host: sts.acme.example'],
+  'two content types': ['Host: sts.acme.example', 'Content-Type: text/plain', `Content-Type: ${form['content-type']}`],
+})) {
+  test(`${what} are neither of them, on both ways`, async (t) => {
+    const { plain, fast } = await startBoth(t)
+    const ask = [`POST ${PATH} HTTP/1.1`, ...lines, 'Content-Length: 6', 'Connection: close', '', 'refuse'].join('\r\n')
+    const answers = await Promise.all([sendRaw(plain, ask), sendRaw(fast, ask)])
+    const statuses = answers.map((text) => text.split(' ')[1])
+    assert.equal(statuses[0], statuses[1])
+    assert.match(statuses[0] ?? '', what.includes('Host') ? /^4(00|21)$/ : /^4(00|15)$/)
+  })
+}
+
+function sendRaw(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: '127.0.0.1', port })
+    let received = ''
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1')
+    })
+    socket.on('close', () => resolve(received))
+    socket.on('error', () => resolve(received))
+    socket.write(text)
+  })
+}

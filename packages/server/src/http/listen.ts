@@ -88,6 +88,8 @@ export async function listen(input: ListenInput): Promise<Listener> {
       connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
       // RFC 9112 section 3.2: a request without Host is refused.
       requireHostHeader: true,
+      // A header that may come once only is two values when it comes twice, and neither is ours to choose (RFC 9112 section 3.2: Host).
+      joinDuplicateHeaders: true,
       insecureHTTPParser: false,
     },
     (incoming, outgoing) => {
