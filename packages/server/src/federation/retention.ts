@@ -5,7 +5,9 @@ import { deleteClaimsBefore } from './store.ts'
 
 /** After its expiry a proof is refused anyway; the leeway of the verifier and one more minute. */
 const PROOF_MARGIN_MS = 150_000
-const CLAIMS_PER_RUN = 5_000
+const CLAIMS_PER_TRANSACTION = 5_000
+/** Each run removes at most this many times as much: more than any server decides in the minute between two runs. */
+const TRANSACTIONS_PER_RUN = 60
 /** Proofs live at most a day; their partitions exist before they come. */
 const PARTITIONS_AHEAD_MS = 26 * 3_600_000
 
@@ -26,9 +28,11 @@ export function createRetention({
     const at = now().getTime()
     await database.ensurePartitions('proof_claims', at + PARTITIONS_AHEAD_MS)
     await database.dropBefore('proof_claims', at - PROOF_MARGIN_MS)
-    await leader.transaction(async (tx) => {
-      await deleteClaimsBefore(tx, new Date(at - claimsRetentionMs), CLAIMS_PER_RUN)
-      await deleteExpiredRevocations(tx, new Date(at))
-    })
+    await leader.transaction((tx) => deleteExpiredRevocations(tx, new Date(at)))
+    const before = new Date(at - claimsRetentionMs)
+    for (let run = 0; run < TRANSACTIONS_PER_RUN; run += 1) {
+      const removed = await leader.transaction((tx) => deleteClaimsBefore(tx, before, CLAIMS_PER_TRANSACTION))
+      if (removed < CLAIMS_PER_TRANSACTION) break
+    }
   }
 }
