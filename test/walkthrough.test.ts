@@ -216,6 +216,25 @@ test('how-to: verify the audit log, with its key and a kept checkpoint, and see 
   assert.match(output, /NOT VERIFIED/)
 })
 
+test('a token for the management API ends with the policy that it was issued under (invariant 7)', async () => {
+  reader.write(named(pipeline, 'policies/administration.yaml'))
+  const job = github.createJob(POLICIES_JOB)
+  const remote = { COUNTERSIGN_SERVER: service, COUNTERSIGN_TOKEN_FILE: 'own-token' }
+  const exchanged = await reader.runScript(`countersign exchange --audience ${service}/v1 --out-file own-token`, {
+    ...job,
+    COUNTERSIGN_SERVER: service,
+  })
+  assert.equal(exchanged.exit, 0, exchanged.output)
+  assert.equal((await reader.runScript('countersign whoami', remote)).exit, 0)
+  const removed = await reader.runScript('countersign trust-policies delete apply-policies --yes', {
+    COUNTERSIGN_CONFIG: 'countersign.yaml',
+  })
+  assert.equal(removed.exit, 0, removed.output)
+  const refused = await reader.runScript('countersign trust-policies list', remote)
+  assert.equal(refused.exit, 4, refused.output)
+  assert.match(refused.output, /unauthenticated/)
+})
+
 async function pasteAll(blocks: readonly Block[]): Promise<string> {
   let output = ''
   for (const block of blocks) output += await reader.paste(block)
