@@ -15,6 +15,18 @@ test('refuses an address above its rate, leaves others alone, and lets it in aga
   assert.deepEqual([admission.take('address', '192.0.2.1'), admission.take('address', '192.0.2.1')], [true, false])
 })
 
+test('an IPv6 host has one rate, however many addresses of its /64 it uses and however it writes them', () => {
+  const admission = createAdmission(limits, () => 0)
+  const same = ['2001:db8:0:1::1', '2001:db8::1:0:0:0:2', '2001:0DB8:0000:0001:ffff:ffff:ffff:ffff', '2001:db8:0:1::9']
+  assert.deepEqual(
+    same.map((address) => admission.take('address', address)),
+    [true, true, true, false],
+  )
+  for (const other of ['2001:db8:0:2::1', '2001:db8:1:1::1', '::1', 'fe80::1']) {
+    assert.equal(admission.take('address', other), true, other)
+  }
+})
+
 test('blocks a proof after more than ten denials in a minute, and only that proof', () => {
   let ms = 0
   const admission = createAdmission(limits, () => ms)

@@ -44,7 +44,7 @@ export function createAdmission(limits: RateLimits, monotonicMs: () => number): 
     take(kind, name) {
       const rate = perSecond[kind]
       const nowMs = monotonicMs()
-      const key = `${kind}\0${name}`
+      const key = `${kind}\0${kind === 'address' ? networkOf(name) : name}`
       const bucket = buckets.get(key) ?? { tokens: rate, atMs: nowMs }
       bucket.tokens = Math.min(rate, bucket.tokens + ((nowMs - bucket.atMs) / 1000) * rate)
       bucket.atMs = nowMs
@@ -61,6 +61,17 @@ export function createAdmission(limits: RateLimits, monotonicMs: () => number): 
       else denials.set(digest, { count: 1, sinceMs: monotonicMs() })
     },
   }
+}
+
+/** Whose rate an address counts for: itself, or the /64 of an IPv6 address, of which one host has 2^64 to choose from. */
+function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const groupsOf = (part: string) => (part === '' ? [] : part.split(':'))
+  const [head = '', tail] = address.split('::')
+  const [left, right] = [groupsOf(head), groupsOf(tail ?? '')]
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
+  const groups = [...left, ...(tail === undefined ? [] : zeros), ...right].slice(0, 4)
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')
 }
 
 /** Two generations of a map: reads move entries to the newer one, and the older one is dropped when the newer is full. */
