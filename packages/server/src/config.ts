@@ -162,18 +162,46 @@ type Tree = Record<string, unknown>
 export function loadConfig({ file, env = {}, overrides = {} }: LoadConfigInput): Config {
   const faults: Fault[] = []
   const source = file === undefined ? { tree: {}, locate: () => '' } : readConfigFile(file, faults)
+  // Without the file nothing is known of its keys: only what is wrong with the file itself is told.
+  if (faults.length > 0) throw invalidConfig(faults)
   const tree = merge(merge(source.tree, readEnvironment(env, faults)), overrides)
   const parsed = schema.safeParse(tree)
   for (const issue of parsed.error?.issues ?? []) faults.push(...toFaults(issue, source.locate))
   const base = file === undefined ? process.cwd() : dirname(resolve(file))
-  const config = parsed.success ? finish(parsed.data, base, faults) : undefined
-  if (faults.length > 0 || !config) {
-    throw new ServiceError('config_invalid', {
-      detail: faults.map((fault) => `\n  ${fault.pointer}: ${fault.detail}\n    fix: ${fault.fix}`).join(''),
-      problems: faults.map((fault) => ({ ...fault, code: 'config_invalid' })),
-    })
-  }
+  // What the schema cannot say is checked in the same run on whatever the schema found no fault with.
+  const data = parsed.success ? parsed.data : parseRest(tree, parsed.error.issues)
+  const config = finish(data, base, (path, detail, fix) => {
+    faults.push({ pointer: `${source.locate(path.split('.'))} ${path}`.trim(), detail, fix })
+  })
+  if (faults.length > 0 || !config) throw invalidConfig(faults)
   return config
+}
+
+function invalidConfig(faults: readonly Fault[]): ServiceError {
+  return new ServiceError('config_invalid', {
+    detail: faults.map((fault) => `\n  ${fault.pointer}: ${fault.detail}\n    fix: ${fault.fix}`).join(''),
+    problems: faults.map((fault) => ({ ...fault, code: 'config_invalid' })),
+  })
+}
+
+/** Stands in for an issuer that is missing or no text; its fault is told already. */
+const ANY_ISSUER = 'https://issuer.invalid'
+
+/** The configuration without its faulty values: defaults are in their place. */
+function parseRest(tree: Tree, issues: readonly z.core.$ZodIssue[]): z.output<typeof schema> {
+  const rest = structuredClone(tree)
+  for (const issue of issues) {
+    const paths =
+      issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path.slice(0, 2)]
+    for (const path of paths) deleteIn(rest, path.map(String))
+  }
+  return schema.parse({ issuer: ANY_ISSUER, ...rest })
+}
+
+function deleteIn(tree: Tree, [name = '', ...rest]: readonly string[]): void {
+  const child = tree[name]
+  if (rest.length > 0 && isTree(child)) deleteIn(child, rest)
+  else delete tree[name]
 }
 
 function readConfigFile(
@@ -281,33 +309,24 @@ function toFaults(issue: z.core.$ZodIssue, locate: (path: readonly PropertyKey[]
   ]
 }
 
-function finish(data: z.output<typeof schema>, base: string, faults: Fault[]): Config | undefined {
+/** Takes a fault of one key. */
+type Report = (path: string, detail: string, fix: string) => void
+
+function finish(data: z.output<typeof schema>, base: string, report: Report): Config | undefined {
   const path = (name: string) => (isAbsolute(name) ? name : resolve(base, name))
-  const issuerUrl = parseIssuer(data.issuer, faults)
-  const database = readDatabaseUrls(data.database, path, faults)
+  const issuerUrl = parseIssuer(data.issuer, report)
+  const database = readDatabaseUrls(data.database, path, report)
   const dataDirectory = path(data.dataDirectory)
   if (data.listen.host !== 'localhost' && isIP(data.listen.host) === 0) {
-    faults.push({
-      pointer: 'listen.host',
-      detail: 'must be an IP address or localhost',
-      fix: 'for example 127.0.0.1, or 0.0.0.0 behind a proxy',
-    })
+    report('listen.host', 'must be an IP address or localhost', 'for example 127.0.0.1, or 0.0.0.0 behind a proxy')
   }
   if (data.signing.activeFor <= data.signing.publishAhead) {
-    faults.push({
-      pointer: 'signing.activeFor',
-      detail: 'must be longer than signing.publishAhead',
-      fix: 'for example 30d and 24h',
-    })
+    report('signing.activeFor', 'must be longer than signing.publishAhead', 'for example 30d and 24h')
   }
   if (!issuerUrl) return undefined
   const managementAudience = data.management.audience ?? `${data.issuer}/v1`
   if (managementAudience === data.issuer) {
-    faults.push({
-      pointer: 'management.audience',
-      detail: 'must differ from the issuer',
-      fix: 'leave it out, or use a URI of its own',
-    })
+    report('management.audience', 'must differ from the issuer', 'leave it out, or use a URI of its own')
   }
   return {
     issuer: data.issuer,
@@ -332,9 +351,9 @@ function finish(data: z.output<typeof schema>, base: string, faults: Fault[]): C
 }
 
 /** RFC 8414 section 2: https, no query, no fragment. Plain http is for loopback only. */
-function parseIssuer(issuer: string, faults: Fault[]): URL | undefined {
+function parseIssuer(issuer: string, report: Report): URL | undefined {
   const fault = (detail: string, fix: string) => {
-    faults.push({ pointer: 'issuer', detail, fix })
+    report('issuer', detail, fix)
     return undefined
   }
   if (!URL.canParse(issuer)) return fault('is not a URL', 'for example https://sts.acme.example')
@@ -355,46 +374,38 @@ function parseIssuer(issuer: string, faults: Fault[]): URL | undefined {
 function readDatabaseUrls(
   database: z.output<typeof schema>['database'],
   path: (name: string) => string,
-  faults: Fault[],
+  report: Report,
 ): Config['database'] {
   const read = (name: 'url' | 'direct' | 'migrateUrl'): string | undefined => {
     const value = database[name]
     const file = database[`${name}File`]
     if (value !== undefined && file !== undefined) {
-      faults.push({
-        pointer: `database.${name}`,
-        detail: `and database.${name}File are both set`,
-        fix: 'keep one of them',
-      })
+      report(`database.${name}`, `and database.${name}File are both set`, 'keep one of them')
     }
     if (value !== undefined && /:\/\/[^/@]*:[^/@]+@/.test(value)) {
-      faults.push({
-        pointer: `database.${name}`,
-        detail: 'holds a password',
-        fix: `write the URL to a file of mode 0600 and set database.${name}File`,
-      })
+      report(
+        `database.${name}`,
+        'holds a password',
+        `write the URL to a file of mode 0600 and set database.${name}File`,
+      )
       return undefined
     }
     if (file === undefined) return value
     try {
       return readFileSync(path(file), 'utf8').replace(/\n$/, '')
     } catch (error) {
-      faults.push({
-        pointer: `database.${name}File`,
-        detail: `cannot be read (${(error as NodeJS.ErrnoException).code})`,
-        fix: 'check the path and its permissions',
-      })
+      report(
+        `database.${name}File`,
+        `cannot be read (${(error as NodeJS.ErrnoException).code})`,
+        'check the path and its permissions',
+      )
       return undefined
     }
   }
   const [url, direct, migrateUrl] = [read('url'), read('direct'), read('migrateUrl')]
   if (url !== undefined) return { url, direct, migrateUrl }
   if (direct !== undefined || migrateUrl !== undefined) {
-    faults.push({
-      pointer: 'database',
-      detail: 'direct and migrateUrl need database.url',
-      fix: 'set database.url or database.urlFile',
-    })
+    report('database', 'direct and migrateUrl need database.url', 'set database.url or database.urlFile')
   }
   return undefined
 }
