@@ -84,6 +84,20 @@ test('an unknown environment variable is refused with the nearest name; those of
   assert.equal(config.listen.port, 9000)
 })
 
+test('variables that Kubernetes adds for a Service called countersign do not stop the start, near misses of keys do', () => {
+  const env = {
+    COUNTERSIGN_ISSUER: issuer,
+    COUNTERSIGN_SERVICE_HOST: '10.96.0.12',
+    COUNTERSIGN_SERVICE_PORT: '8700',
+    COUNTERSIGN_SERVICE_PORT_HTTP: '8700',
+    COUNTERSIGN_PORT: 'tcp://10.96.0.12:8700',
+    COUNTERSIGN_PORT_8700_TCP: 'tcp://10.96.0.12:8700',
+    COUNTERSIGN_PORT_8700_TCP_ADDR: '10.96.0.12',
+  }
+  assert.equal(loadConfig({ env }).issuer, issuer)
+  faultsOf(() => loadConfig({ env: { COUNTERSIGN_ISSUER: issuer, COUNTERSIGN_PORT: '9000' } }))
+})
+
 test('the command line wins over the environment, which wins over the file', () => {
   const file = write('order.yaml', `issuer: ${issuer}\nlisten: { port: 1000 }\nlog: { level: warn }\n`)
   const env = { COUNTERSIGN_LISTEN__PORT: '2000', COUNTERSIGN_LOG__LEVEL: 'error' }

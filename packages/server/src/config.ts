@@ -20,6 +20,12 @@ const CLI_VARIABLES = [
   'TEST_POSTGRES',
 ]
 
+/** Kubernetes puts these into every pod of a namespace that has a Service called `countersign`: they are nobody's configuration. */
+function isServiceLink(name: string, value: string): boolean {
+  if (name === 'PORT') return /^(tcp|udp|sctp):\/\//.test(value)
+  return /^SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|^PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)
+}
+
 const duration = (fallback: string) =>
   z
     .string()
@@ -233,7 +239,7 @@ function readEnvironment(env: Readonly<Record<string, string | undefined>>, faul
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(ENV_PREFIX) || value === undefined) continue
     const rest = name.slice(ENV_PREFIX.length)
-    if (CLI_VARIABLES.includes(rest)) continue
+    if (CLI_VARIABLES.includes(rest) || isServiceLink(rest, value)) continue
     const path = known.get(rest)
     if (!path) {
       const near = nearestName(rest, [...known.keys()])
