@@ -39,12 +39,23 @@ export function leavesOf(schema: JsonSchema, path: readonly string[] = [], withi
 export function typeOf(schema: JsonSchema): string {
   if (schema.const !== undefined) return String(schema.const)
   if (schema.enum) return schema.enum.map(String).join(', ')
-  if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(' or ')
+  if (schema.anyOf) return eitherOf(schema.anyOf.map(typeOf))
   if (schema.type === 'array') return `list of ${schema.items ? typeOf(schema.items) : 'values'}`
   if (schema.type === 'object' && schema.properties) return `{ ${Object.keys(schema.properties).join(', ')} }`
   if (schema.type === 'object') return typeof schema.additionalProperties === 'object' ? mapOf(schema) : 'object'
   if (schema.type === 'integer') return `whole number${rangeOf(schema)}`
-  return schema.type === 'string' ? 'text' : (schema.type ?? 'any')
+  if (schema.type === 'string') return isDuration(schema.default) ? 'duration' : 'text'
+  return schema.type ?? 'any'
+}
+
+/** A list that may also be written as one text is a list: the other form is for environment variables. */
+function eitherOf(types: readonly string[]): string {
+  const lists = types.filter((type) => types.includes(`list of ${type}`))
+  return [...new Set(types)].filter((type) => !lists.includes(type)).join(' or ')
+}
+
+function isDuration(value: unknown): boolean {
+  return typeof value === 'string' && /^[0-9]+(ms|s|m|h|d)$/.test(value)
 }
 
 function mapOf({ additionalProperties }: JsonSchema): string {
