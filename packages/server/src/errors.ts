@@ -241,6 +241,12 @@ export const ERRORS = {
   // Start and command line
   config_invalid: { status: 500, title: 'The configuration is not valid', oauth: null, fix: 'see each line' },
   data_directory_unusable: { status: 500, title: 'The data directory cannot be used', oauth: null, fix: 'see detail' },
+  address_unusable: {
+    status: 500,
+    title: 'The address to listen on cannot be used',
+    oauth: null,
+    fix: 'stop what holds it, or set another listen.host or listen.port',
+  },
   store_corrupt: {
     status: 500,
     title: 'The database is damaged',

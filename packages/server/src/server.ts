@@ -68,7 +68,7 @@ const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
 /**
  * Starts the service: configuration, database, modules, app, listeners. The only place that wires.
  * @throws ServiceError config_invalid, data_directory_unusable, store_corrupt, store_unavailable, schema_newer, schema_older,
- * seal_key_wrong, seal_key_missing; nothing is left running or half made then.
+ * seal_key_wrong, seal_key_missing, address_unusable; nothing is left running or half made then.
  */
 export async function startServer(options: StartOptions = {}): Promise<RunningServer> {
   const config = readConfig(options)
@@ -123,7 +123,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   const bootId = newId('boot', startedAt)
   const onFailure = (error: unknown) => logger.error({ err: error }, 'background work failed')
 
-  mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 })
+  makeDataDirectory(config.dataDirectory)
   // The first events come from making keys, before there is a sealer; it starts with whatever is pending.
   let wakeSealer = () => {}
   const eventLog = createEventLog({ database, now, onAppend: () => wakeSealer() })
@@ -296,7 +296,11 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   const prefetching = attestors.prefetch(snapshot().providers).catch(onFailure)
 
   const direct = createDirectRoute({ ...oauth.token, issuer, allowedHosts, now, log: logger })
-  const tcp = await listen({ app, issuer, name: 'tcp', address: config.listen, direct })
+  const tcp = await listen({ app, issuer, name: 'tcp', address: config.listen, direct }).catch((cause: unknown) => {
+    const { code = 'unknown error' } = cause as NodeJS.ErrnoException
+    const detail = `${config.listen.host}, port ${config.listen.port} (${code})`
+    throw new ServiceError('address_unusable', { detail, cause })
+  })
   const socket = config.adminSocket
     ? await listenLocally({ app, issuer, dataDirectory: config.dataDirectory })
     : undefined
@@ -334,6 +338,19 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
       return stopping
     },
     closed,
+  }
+}
+
+/** With PostgreSQL the directory holds the key file and the socket only, and nothing else has made it by now. */
+function makeDataDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    const { code = 'unknown error' } = cause as NodeJS.ErrnoException
+    throw new ServiceError('data_directory_unusable', {
+      detail: `${directory} cannot be created (${code}); check who may write there`,
+      cause,
+    })
   }
 }
 

@@ -7,6 +7,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   audit_invalid: EXITS.no,
   config_invalid: EXITS.usage,
   data_directory_unusable: EXITS.usage,
+  address_unusable: EXITS.usage,
   store_corrupt: EXITS.usage,
   schema_newer: EXITS.usage,
   schema_older: EXITS.usage,
