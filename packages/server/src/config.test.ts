@@ -123,6 +123,15 @@ test('refuses a management audience that is the issuer, and a key life shorter t
   faultsOf(() => loadConfig({ overrides: { issuer, signing: { activeFor: '1h', publishAhead: '2h' } } }))
 })
 
+test('refuses to sign with keys that verifiers cannot have fetched yet, but on loopback (G-02)', () => {
+  const signing = { activeFor: '1h', publishAhead: '14m' }
+  assert.match(faultsOf(() => loadConfig({ overrides: { issuer, signing } })).join(), /signing\.publishAhead/)
+  assert.equal(
+    loadConfig({ overrides: { issuer: 'http://127.0.0.1:8700', signing } }).signing.publishAheadMs,
+    14 * 60_000,
+  )
+})
+
 test('refuses trusted proxies that are no ranges: a slip must not come to mean everybody', () => {
   for (const range of ['10.0.0.0/', '10.0.0.0/33', '::1/129', 'proxy.example', '', '10.0.0.1/08', '10.0.0.0/-1']) {
     faultsOf(() => loadConfig({ overrides: { issuer, http: { trustedProxies: [range] } } }))

@@ -190,6 +190,8 @@ function invalidConfig(faults: readonly Fault[]): ServiceError {
   })
 }
 
+const MIN_PUBLISH_AHEAD_MS = 15 * 60_000
+
 /** Stands in for an issuer that is missing or no text; its fault is told already. */
 const ANY_ISSUER = 'https://issuer.invalid'
 
@@ -328,6 +330,10 @@ function finish(data: z.output<typeof schema>, base: string, report: Report): Co
   }
   if (data.signing.activeFor <= data.signing.publishAhead) {
     report('signing.activeFor', 'must be longer than signing.publishAhead', 'for example 30d and 24h')
+  }
+  // G-02: the SDK keeps a key set for 10 minutes; a key that signs sooner than that is unknown to verifiers. Loopback is for trying.
+  if (issuerUrl?.protocol === 'https:' && data.signing.publishAhead < MIN_PUBLISH_AHEAD_MS) {
+    report('signing.publishAhead', 'must be at least 15m', 'for example 24h')
   }
   if (!issuerUrl) return undefined
   const managementAudience = data.management.audience ?? `${data.issuer}/v1`

@@ -209,6 +209,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     exchange,
     refusals,
     keyRing,
+    // G-02: whoever caches the key set has asked again well before a new key signs.
+    jwksMaxAgeSeconds: Math.min(600, Math.floor(config.signing.publishAheadMs / 2_000)),
     revokeOwnToken: createRevokeOwnToken({ database, ownTokens, revocations, eventLog, now }),
     trustedProxies: config.http.trustedProxies,
   })
@@ -287,7 +289,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     await Promise.all([
       sealer.lead(leader),
       each(3_000, () => settlement.run(leader)),
-      each(60_000, () => keyRing.rotate(leader)),
+      // Several times within the time that a key is published ahead, so that a short one is kept too.
+      each(Math.min(60_000, Math.max(1_000, config.signing.publishAheadMs / 4)), () => keyRing.rotate(leader)),
       each(60_000, () => retention(leader)),
       each(600_000, () => idempotency.purge()),
     ])

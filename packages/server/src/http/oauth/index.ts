@@ -12,9 +12,6 @@ import { createRemoteAddress } from './remote-address.ts'
 import { createRevokeEndpoint } from './revoke.ts'
 import { createTokenEndpoint } from './token.ts'
 
-/** Verifiers may cache the key set this long; rotation publishes much further ahead. */
-const JWKS_MAX_AGE_SECONDS = 600
-
 /** What the OAuth endpoints need. */
 export interface OAuthDeps {
   readonly issuer: URL
@@ -23,6 +20,8 @@ export interface OAuthDeps {
   readonly exchange: Exchange
   readonly refusals: EarlyRefusals
   readonly keyRing: KeyRing
+  /** Verifiers may cache the key set this long; rotation publishes further ahead. */
+  readonly jwksMaxAgeSeconds: number
   readonly revokeOwnToken: (token: string) => Promise<void>
   readonly trustedProxies: readonly string[]
 }
@@ -36,7 +35,7 @@ export interface OAuthEndpoints {
 /** The OAuth endpoints under the issuer's path. */
 export function createOAuthEndpoints(deps: OAuthDeps): OAuthEndpoints {
   const { base, oauth, openid } = metadataPaths(deps.issuer)
-  const cacheable = { 'cache-control': `public, max-age=${JWKS_MAX_AGE_SECONDS}` }
+  const cacheable = { 'cache-control': `public, max-age=${deps.jwksMaxAgeSeconds}` }
   const metadata: HttpRoute['respond'] = (c) =>
     c.json(createMetadata({ issuer: deps.issuerText, algorithms: deps.algorithms() }), 200, cacheable)
   const token = createTokenEndpoint({
