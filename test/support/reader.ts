@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import process from 'node:process'
 import { type Block, ROOT } from './documentation.ts'
@@ -35,17 +35,15 @@ export interface Reader {
 
 const CLI = join(ROOT, 'packages/server/src/cli/main.ts')
 
-/** A reader with `countersign` and `jq` on the path. */
+/** A reader with `countersign`, `curl` and `jq` on the path. */
 export function createReader({ directory, replace }: ReaderOptions): Reader {
   const bin = join(directory, '.bin')
   mkdirSync(bin, { recursive: true })
   writeCommand(bin, 'countersign', `exec '${process.execPath}' --conditions=source '${CLI}' "$@"`)
-  // GitHub's runners have jq, this machine may not: the one thing that the pages ask of it.
-  writeCommand(
-    bin,
-    'jq',
-    `exec '${process.execPath}' -e 'let t="";process.stdin.on("data",c=>t+=c).on("end",()=>process.stdout.write([JSON.parse(t)[process.argv[2].replace(/[.[\\]]/g,"")]].flat().join("\\n")))' -- "$1" "$2" < "\${3:-/dev/stdin}"`,
-  )
+  // What the pages take for granted on a runner or in an image, this machine may not have.
+  const node = `exec '${process.execPath}'`
+  if (!isInstalled('curl')) writeCommand(bin, 'curl', `${node} '${join(import.meta.dirname, 'stand-in-curl.ts')}' "$@"`)
+  if (!isInstalled('jq')) writeCommand(bin, 'jq', `${node} '${join(import.meta.dirname, 'stand-in-jq.ts')}' "$@"`)
   const exported: Record<string, string> = {}
   const seen: { hash?: string; event?: string } = {}
 
@@ -110,6 +108,10 @@ export function createReader({ directory, replace }: ReaderOptions): Reader {
     },
     runScript: (script, env) => run(replace(script), env),
   }
+}
+
+function isInstalled(name: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((path) => existsSync(join(path, name)))
 }
 
 function writeCommand(directory: string, name: string, body: string): void {
