@@ -17,6 +17,8 @@ async function open(scope: TestContext) {
   const clock = { wallMs: Date.UTC(2027, 0, 1), monotonicMs: 0 }
   const now = () => new Date(clock.wallMs)
   const database = await openTestDatabase(scope, { now })
+  // Hearts beat only when the test says so, and never after its end.
+  scope.mock.timers.enable({ apis: ['setInterval'] })
   const eventLog = createEventLog({ database, now })
   const revocations = await createRevocations({ database, now })
   scope.after(() => revocations.close())
@@ -64,7 +66,7 @@ async function insertIssuance(database: Database<Tables>, bootId: string, jti: s
   await database.transaction((tx) => tx.insertInto('issuances').values(row).execute())
 }
 
-/** An instance whose timers never fire by themselves within the test: its heartbeat is what the test makes it. */
+/** An instance whose heartbeat is what the test makes it. */
 function start(fixture: Awaited<ReturnType<typeof open>>, bootId: string): Promise<Instance> {
   const { database, now, clock } = fixture
   return startInstance({ database, bootId, now, monotonicMs: () => clock.monotonicMs, onFailure: assert.ifError })
@@ -140,7 +142,6 @@ test('a permit ends with the heartbeat, by the monotonic clock or by the wall cl
 test('a permit of before a lapse stays void when the heart beats again; a new one is good', async (t) => {
   const fixture = await open(t)
   const { clock, database, pass } = fixture
-  t.mock.timers.enable({ apis: ['setInterval'] })
   const instance = await start(fixture, 'boot_paused')
   t.mock.timers.tick(1)
   const before = instance.permit()
