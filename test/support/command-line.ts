@@ -29,6 +29,8 @@ export interface CommandPlace {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  /** Runs as this user (for root only). */
+  readonly uid?: number
 }
 
 const running = new Set<ChildProcess>()
@@ -37,10 +39,11 @@ process.once('exit', () => {
 })
 
 /** Starts `countersign ARGS`. */
-export function startCommand(args: readonly string[], { cwd, env = {}, stdin }: CommandPlace): RunningCommand {
+export function startCommand(args: readonly string[], { cwd, env = {}, stdin, uid }: CommandPlace): RunningCommand {
   const child = spawn(process.execPath, ['--conditions=source', CLI, ...args], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', COUNTERSIGN_NO_INPUT: '1', ...env },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
     stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
   running.add(child)
