@@ -55,9 +55,11 @@ export {
 } from './keys/index.ts'
 export {
   createTokenVerifier,
+  parseUnverifiedToken,
   type TokenClaims,
   type TokenVerifier,
   type TokenVerifierOptions,
+  UnverifiedToken,
   type VerifiedJws,
   type VerifiedToken,
   type VerifyJwsOptions,

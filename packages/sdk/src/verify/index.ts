@@ -18,4 +18,5 @@ export {
   type TokenVerifierOptions,
   type VerifiedToken,
 } from './token-verifier.ts'
+export { parseUnverifiedToken, UnverifiedToken } from './unverified-token.ts'
 export { type VerifiedJws, type VerifyJwsOptions, verifyJws } from './verify-jws.ts'

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
+import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { importPKCS8, SignJWT } from 'jose'
-import { type CountersignErrorCode, isCountersignError } from '../errors.ts'
+import { CountersignError, type CountersignErrorCode, isCountersignError } from '../errors.ts'
 import type { KeySource } from '../keys/index.ts'
 import { ALGORITHMS, type Algorithm } from '../keys/index.ts'
 import { encode, makeKey, signText, signToken } from '../signed-tokens.fixture.ts'
 import { createTokenVerifier, type TokenVerifierOptions } from './token-verifier.ts'
+import { parseUnverifiedToken, UnverifiedToken } from './unverified-token.ts'
 
 const ISSUER = 'https://issuer.example'
 const AUDIENCE = 'https://orders.acme.example'
@@ -537,4 +538,36 @@ test('a signature over another header or payload does not carry over', async () 
   const input = `${encode({ typ: 'at+jwt', alg: 'ES256', kid: 'ec-1', x: 1 })}.${encode(claims)}`
   await refuses(`${input}.${signature}`, 'signature_invalid')
   await accepts(`${input}.${signText(ec, input).toString('base64url')}`)
+})
+
+test('V-24: what is no token at all is refused with a typed error, by both forms', async () => {
+  const jwks = { keys: [{ ...generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }), kid: 'a' }] } as never
+  const verifier = createTokenVerifier({ issuer: 'https://a.example', audience: 'b', jwks })
+  for (const input of [undefined, null, 7, {}, [], { text: 'a.b.c' }, Object.create(UnverifiedToken.prototype)]) {
+    await assert.rejects(verifier.verify(input as never), CountersignError)
+    assert.throws(() => verifier.verifySync(input as never), CountersignError)
+  }
+})
+
+test('a token that was read before is verified as if it had been given as text, and cannot be changed in between (T7)', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'a' }] } as never
+  const verifier = createTokenVerifier({ issuer: 'https://a.example', audience: 'b', jwks })
+  const now = Math.floor(Date.now() / 1000)
+  const text = await new SignJWT({ aud: ['b'], scope: 's' })
+    .setProtectedHeader({ alg: 'Ed25519', typ: 'at+jwt', kid: 'a' })
+    .setIssuer('https://a.example')
+    .setSubject('c')
+    .setIssuedAt(now)
+    .setExpirationTime(now + 60)
+    .sign(privateKey)
+  const read = parseUnverifiedToken(text)
+  const audiences = read.unverifiedText('aud') as string[]
+  audiences.push('evil')
+  assert.deepEqual(read.unverifiedText('aud'), ['b'])
+  assert.ok(read.isOf(text))
+  assert.equal(Object.keys(read).length, 0)
+  assert.deepEqual((await verifier.verify(read)).claims, (await verifier.verify(text)).claims)
+  const forged = parseUnverifiedToken(`${text.slice(0, -6)}AAAAAA`)
+  await assert.rejects(verifier.verify(forged), CountersignError)
 })

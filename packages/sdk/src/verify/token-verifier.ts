@@ -1,17 +1,11 @@
 import { CountersignError } from '../errors.ts'
 import type { RemoteKeySetOptions } from '../jwks/index.ts'
-import {
-  type JsonObject,
-  type JwsHeader,
-  normalizeType,
-  parseCompactJws,
-  parseStrictJsonObject,
-  type UnverifiedJws,
-} from '../jws/index.ts'
+import { type JsonObject, type JwsHeader, normalizeType, type UnverifiedJws } from '../jws/index.ts'
 import { type Algorithm, isAlgorithm, type KeySource, type VerificationKey, verifySignature } from '../keys/index.ts'
 import { type TokenClaims, verifyClaims, verifyIssuer, verifyTimes } from './claims.ts'
 import { readOptions, type VerifierRules } from './options.ts'
 import { createTokenCache } from './token-cache.ts'
+import { parseUnverifiedToken, UnverifiedToken } from './unverified-token.ts'
 
 /** Options of {@link createTokenVerifier}. */
 export interface TokenVerifierOptions {
@@ -62,15 +56,15 @@ export interface TokenVerifier {
   /**
    * The token's header and claims, once everything has been checked.
    * @throws CountersignError for every token that is not accepted, and `keys_unavailable` (retryable) when the issuer's
-   * keys cannot be obtained.
+   * keys cannot be obtained. A token that was read by `parseUnverifiedToken` is not read again.
    */
-  verify(token: string): Promise<VerifiedToken>
+  verify(token: string | UnverifiedToken): Promise<VerifiedToken>
   /**
    * The same without a promise, when the key is at hand. `undefined` says only that keys must be obtained first, which
    * {@link TokenVerifier.verify} does; it is never an acceptance.
    * @throws CountersignError for every token that is not accepted.
    */
-  verifySync(token: string): VerifiedToken | undefined
+  verifySync(token: string | UnverifiedToken): VerifiedToken | undefined
   /** Ends the fetching that this verifier started. */
   close(): void
 }
@@ -90,9 +84,9 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   const nowSeconds = (): number => (now === undefined ? Date.now() : now().getTime()) / 1000
   const cache = rules.cacheEntries > 0 ? createTokenCache(rules.cacheEntries) : undefined
 
-  function complete(token: string, parsed: AdmittedJws, key: VerificationKey): VerifiedToken {
-    const verified = verifyWithKey(parsed, key, rules, nowSeconds())
-    return cache === undefined ? verified : cache.remember(token, verified)
+  function complete(admitted: AdmittedJws, key: VerificationKey): VerifiedToken {
+    const verified = verifyWithKey(admitted, key, rules, nowSeconds())
+    return cache === undefined ? verified : cache.remember(admitted.text, verified)
   }
 
   function recall(token: string): VerifiedToken | undefined {
@@ -105,23 +99,23 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     return known
   }
 
-  function verifySync(token: string): VerifiedToken | undefined {
-    const known = recall(token)
+  function verifySync(token: string | UnverifiedToken): VerifiedToken | undefined {
+    const known = typeof token === 'string' ? recall(token) : undefined
     if (known !== undefined) return known
-    const parsed = admit(token, rules)
-    const { kid, alg } = parsed.jws.header
+    const admitted = admit(token, rules)
+    const { kid, alg } = admitted.jws.header
     const key = rules.keys.peek(kid, alg)
-    return key === undefined ? undefined : complete(token, parsed, key)
+    return key === undefined ? undefined : complete(admitted, key)
   }
 
   return {
     verifySync,
     async verify(token) {
-      const known = recall(token)
+      const known = typeof token === 'string' ? recall(token) : undefined
       if (known !== undefined) return known
-      const parsed = admit(token, rules)
-      const { kid, alg } = parsed.jws.header
-      return complete(token, parsed, rules.keys.peek(kid, alg) ?? (await rules.keys.find(kid, alg)))
+      const admitted = admit(token, rules)
+      const { kid, alg } = admitted.jws.header
+      return complete(admitted, rules.keys.peek(kid, alg) ?? (await rules.keys.find(kid, alg)))
     },
     close() {
       if (rules.ownsKeys) rules.keys.close()
@@ -130,17 +124,19 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
 }
 
 interface AdmittedJws {
+  readonly text: string
   readonly jws: UnverifiedJws
   readonly unverifiedClaims: JsonObject
 }
 
 // Format, header, issuer: all that is decided before a key is looked for.
-function admit(token: string, rules: VerifierRules): AdmittedJws {
-  const jws = parseCompactJws(token)
+function admit(token: string | UnverifiedToken, rules: VerifierRules): AdmittedJws {
+  const { text, jws, claims } = UnverifiedToken.open(
+    token instanceof UnverifiedToken ? token : parseUnverifiedToken(token),
+  )
   verifyHeader(jws.header, rules)
-  const unverifiedClaims = parseStrictJsonObject(jws.unverifiedPayload)
-  verifyIssuer(unverifiedClaims, rules.issuer)
-  return { jws, unverifiedClaims }
+  verifyIssuer(claims, rules.issuer)
+  return { text, jws, unverifiedClaims: claims }
 }
 
 function verifyHeader(header: JwsHeader, rules: VerifierRules): void {

@@ -1,3 +1,4 @@
+import type { UnverifiedToken } from '@countersign/sdk'
 import { createKeySources, type KeySourcesDeps } from './key-sources.ts'
 import { createKubernetesAttestor } from './kubernetes.ts'
 import { createOidcAttestor, type JwtAttestorDeps } from './oidc.ts'
@@ -18,7 +19,7 @@ export interface AttestorsDeps extends KeySourcesDeps {
 /** All attestors behind one door: each proof goes to the one that the provider's preset names. */
 export interface Attestors {
   /** Verifies the proof against this one provider. A disabled provider accepts nothing. */
-  attest(proof: string, provider: TrustProvider): Promise<AttestOutcome>
+  attest(proof: string, provider: TrustProvider, read?: UnverifiedToken): Promise<AttestOutcome>
   /** Whether the provider's cached keys hold this kid; never fetches. */
   holdsKey(provider: TrustProvider, kid: string): boolean
   /** Fetches keys ahead of the first proof; failures are alarms, not errors. Call it at start and after providers change. */
@@ -41,7 +42,7 @@ export function createAttestors(deps: AttestorsDeps): Attestors {
   const shared = { now: deps.now, keys, ourIssuerHost: deps.ourIssuerHost }
   const byKind = { oidc: ATTESTORS.oidc(shared), kubernetes: ATTESTORS.kubernetes(shared) }
   return {
-    async attest(proof, provider) {
+    async attest(proof, provider, read) {
       if (!provider.enabled) {
         const detail = 'the trust provider is disabled'
         return {
@@ -49,7 +50,7 @@ export function createAttestors(deps: AttestorsDeps): Attestors {
           refusal: { code: 'proof_unknown_issuer', stage: 'provider', detail, providerId: provider.id },
         }
       }
-      return byKind[provider.preset.attestor].attest(proof, provider)
+      return byKind[provider.preset.attestor].attest(proof, provider, read)
     },
     holdsKey: keys.holdsKey,
     prefetch: keys.prefetch,

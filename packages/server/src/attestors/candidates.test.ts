@@ -27,7 +27,7 @@ function provider(id: string, change: Partial<TrustProvider> = {}): TrustProvide
   return { ...compiled, ...change }
 }
 
-function unverified(issuer: string, audiences: readonly string[] = [AUDIENCE]): UnverifiedProof {
+function unverified(issuer: string, audiences: readonly string[] = [AUDIENCE]): Omit<UnverifiedProof, 'token'> {
   return { unverifiedIssuer: issuer, unverifiedAudiences: audiences, unverifiedKid: 'k1' }
 }
 
@@ -68,10 +68,12 @@ describe('the unverified reading of a proof', () => {
   }
 
   it('reads issuer, audiences and kid', () => {
-    assert.deepEqual(readUnverified(unsigned({ iss: ISSUER, aud: [AUDIENCE, AUDIENCE, 'b'] })), {
-      ok: true,
-      value: { unverifiedIssuer: ISSUER, unverifiedAudiences: [AUDIENCE, 'b'], unverifiedKid: 'k1' },
-    })
+    const proof = unsigned({ iss: ISSUER, aud: [AUDIENCE, AUDIENCE, 'b'] })
+    const reading = readUnverified(proof)
+    assert.ok(reading.ok)
+    const { token, ...value } = reading.value
+    assert.deepEqual(value, { unverifiedIssuer: ISSUER, unverifiedAudiences: [AUDIENCE, 'b'], unverifiedKid: 'k1' })
+    assert.ok(token.isOf(proof))
   })
 
   it('V-24 answers any text, and says nothing of it', () => {

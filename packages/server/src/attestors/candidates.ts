@@ -48,7 +48,7 @@ function refused(code: ProofRefusal['code'], stage: ProofRefusal['stage'], detai
  */
 export function findCandidates(
   providers: readonly TrustProvider[],
-  unverified: UnverifiedProof,
+  unverified: Omit<UnverifiedProof, 'token'>,
   keys: Pick<Attestor, 'holdsKey'>,
 ): CandidateOutcome {
   const byAudience = indexOf(providers).get(unverified.unverifiedIssuer)

@@ -95,7 +95,10 @@ export function typeClaims(preset: Preset, tokenClaims: JsonObject): TypedClaims
     else claims[name] = typed
   }
   for (const [name, path, type] of known) {
-    const value = readPath(tokenClaims, path)
+    const [first = '', second] = path
+    // Nearly all claims are members of the token itself.
+    const own = second === undefined && Object.hasOwn(tokenClaims, first)
+    const value = own ? tokenClaims[first] : second === undefined ? undefined : readPath(tokenClaims, path)
     if (value !== undefined) take(name, value, type)
   }
   if (prefixes.length === 0 && preset.openClaims !== true) return { claims, mistyped }

@@ -1,3 +1,4 @@
+import type { UnverifiedToken } from '@countersign/sdk'
 import type { JsonObject } from '../lib/index.ts'
 
 /** A claim's value after its preset's type has been enforced. */
@@ -144,8 +145,11 @@ export type AttestOutcome =
 /** Verifies one kind of proof. The seam for new proof kinds: one implementation per kind in the explicit list of `index.ts`. */
 export interface Attestor {
   readonly kind: 'oidc' | 'kubernetes'
-  /** Verifies the proof against this one provider: signature, audience, times, claim types; then the provider's `require`. */
-  attest(proof: string, provider: TrustProvider): Promise<AttestOutcome>
+  /**
+   * Verifies the proof against this one provider: signature, audience, times, claim types; then the provider's `require`.
+   * `read` is the strict reading of this very proof, if it has been read before.
+   */
+  attest(proof: string, provider: TrustProvider, read?: UnverifiedToken): Promise<AttestOutcome>
   /** Whether the provider's cached keys hold this kid; never fetches. */
   holdsKey(provider: TrustProvider, kid: string): boolean
 }

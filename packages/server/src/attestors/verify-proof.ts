@@ -3,6 +3,7 @@ import {
   createTokenVerifier,
   type KeySource,
   type TokenVerifier,
+  type UnverifiedToken,
   type VerifiedToken,
 } from '@countersign/sdk'
 import type { JsonObject, Now } from '../lib/index.ts'
@@ -28,7 +29,7 @@ export interface ProofVerifierDeps {
 }
 
 /** Verifies a proof against one provider: everything between the token's text and an {@link Attestation}. */
-export type VerifyProof = (proof: string, provider: TrustProvider) => Promise<AttestOutcome>
+export type VerifyProof = (proof: string, provider: TrustProvider, read?: UnverifiedToken) => Promise<AttestOutcome>
 
 function refuse(
   provider: TrustProvider,
@@ -142,10 +143,11 @@ export function createProofVerifier(deps: ProofVerifierDeps): VerifyProof {
     }
   }
 
-  return async (proof, provider) => {
+  return async (proof, provider, read) => {
     let token: VerifiedToken
     try {
-      token = await verifierOf(provider).verify(proof)
+      // A reading of another text would let one token be verified and another one be named for replay.
+      token = await verifierOf(provider).verify(read?.isOf(proof) === true ? read : proof)
     } catch (error) {
       if (error instanceof CountersignError) return { ok: false, refusal: refusalOf(error, provider.id) }
       throw error

@@ -189,7 +189,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
           },
         }
       }
-      const outcome = await attestors.attest(proof, provider)
+      const outcome = await attestors.attest(proof, provider, unverified.value.token)
       if (outcome.ok) accepted.push(outcome.attestation)
       else refusal = furthest(refusal, outcome.refusal)
     }

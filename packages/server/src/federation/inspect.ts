@@ -35,7 +35,7 @@ export function createInspectProof({
     if (!candidates.ok) return refused(candidates.refusal)
     let refusal: ProofRefusal | undefined
     for (const provider of candidates.providers) {
-      const outcome = await attestors.attest(token, provider)
+      const outcome = await attestors.attest(token, provider, unverified.value.token)
       if (outcome.ok) return verified(outcome.attestation, policiesById.values())
       refusal = outcome.refusal
     }

@@ -36,7 +36,9 @@ export interface Form {
 export function parseForm(body: string): Form {
   const values = new Map<string, string[]>()
   // RFC 6749 appendix B: the form is ASCII; everything else comes percent-encoded.
-  if (!/^[\x20-\x7e]*$/.test(body)) throw invalid('the form is not correctly percent-encoded UTF-8')
+  if (Buffer.byteLength(body) !== body.length) throw invalid('the form is not correctly percent-encoded UTF-8')
+  // No store can keep it, and nothing that a caller may name has it.
+  if (body.includes('\0')) throw invalid('the form holds a NUL character')
   for (const pair of body === '' ? [] : body.split('&')) {
     const equals = pair.indexOf('=')
     const name = decode(equals === -1 ? pair : pair.slice(0, equals))
@@ -54,15 +56,30 @@ export function parseForm(body: string): Form {
 function decode(text: string): string {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text
   if (!spaced.includes('%')) return spaced
-  let decoded: string
+  const known = decoded.get(spaced)
+  if (known !== undefined) return known
+  const value = decodePercent(spaced)
+  if (spaced.length <= MAX_REMEMBERED_LENGTH) {
+    if (decoded.size >= MAX_REMEMBERED) decoded.clear()
+    decoded.set(spaced, value)
+  }
+  return value
+}
+
+// Grant type, token types, audiences and scopes are the same in nearly every request.
+const MAX_REMEMBERED = 512
+const MAX_REMEMBERED_LENGTH = 128
+const decoded = new Map<string, string>()
+
+function decodePercent(text: string): string {
+  let value: string
   try {
-    decoded = decodeURIComponent(spaced)
+    value = decodeURIComponent(text)
   } catch {
     throw invalid('the form is not correctly percent-encoded UTF-8')
   }
-  // No store can keep it, and nothing that a caller may name has it.
-  if (decoded.includes('\0')) throw invalid('the form holds a NUL character')
-  return decoded
+  if (value.includes('\0')) throw invalid('the form holds a NUL character')
+  return value
 }
 
 /**
