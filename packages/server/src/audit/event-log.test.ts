@@ -155,3 +155,31 @@ describe('reading events', () => {
     assert.deepEqual(await early.lag(), { pending: 3, oldestAgeMs: 0 })
   })
 })
+
+describe('a filtered list', () => {
+  it('looks at a bounded number of events per query and per call, and misses none over all pages', async (t) => {
+    const database = await openTestDatabase(t)
+    const log = createEventLog({ database, now: systemNow, scan: { window: 4, windows: 2 } })
+    await database.transaction(async (tx) => {
+      for (let index = 0; index < 30; index += 1) {
+        await log.append(tx, sampleEvent(index, { kind: index % 13 === 0 ? 'rare.event' : 'usual.event' }))
+      }
+    })
+    const found: string[] = []
+    let pages = 0
+    let after: string | undefined
+    for (;;) {
+      const page = await log.list({ limit: 10, kind: 'rare.event', ...(after === undefined ? {} : { after }) })
+      pages += 1
+      found.push(...page.items.map(({ id }) => id))
+      if (page.next === null) break
+      assert.notEqual(page.next, after)
+      after = page.next
+    }
+    const expected = [26, 13, 0].map((index) => sampleEvent(index).id)
+    assert.deepEqual(found, expected)
+    assert.equal(pages, Math.ceil(30 / 8))
+    const [newest] = (await log.list({ limit: 1, kind: 'rare.event' })).items
+    assert.equal(newest?.id, expected[0])
+  })
+})

@@ -54,12 +54,28 @@ export async function findEvent(db: Kysely<Tables>, id: string): Promise<Recorde
   return row && toRecordedEvent(row)
 }
 
-/** Events older than `after` (an id), newest first. @throws ServiceError audit_invalid as {@link findEvent}. */
+/** The id of the event that is `count` events older than `after` (undefined: than the newest), if there are so many. */
+export async function findEventBelow(
+  db: Kysely<Tables>,
+  { after, count }: { readonly after: string | undefined; readonly count: number },
+): Promise<string | undefined> {
+  let query = db
+    .selectFrom('events')
+    .select('id')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .offset(count - 1)
+  if (after !== undefined) query = query.where('id', '<', after)
+  return (await query.executeTakeFirst())?.id
+}
+
+/** Events older than `after` and not older than `from` (ids), newest first. @throws ServiceError audit_invalid as {@link findEvent}. */
 export async function listEvents(
   db: Kysely<Tables>,
-  filter: { after?: string; limit: number; kind?: string; outcome?: string; workloadId?: string },
+  filter: { after?: string; from?: string; limit: number; kind?: string; outcome?: string; workloadId?: string },
 ): Promise<readonly RecordedEvent[]> {
   let query = recordedEvents(db).orderBy('id', 'desc').limit(filter.limit)
+  if (filter.from !== undefined) query = query.where('id', '>=', filter.from)
   if (filter.after !== undefined) query = query.where('id', '<', filter.after)
   if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind)
   if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome)

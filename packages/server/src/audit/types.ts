@@ -25,7 +25,10 @@ export interface RecordedEvent extends AuditEvent {
 export interface EventLog {
   append(tx: Transaction<Tables>, event: AuditEvent): Promise<void>
   get(id: string): Promise<RecordedEvent | undefined>
-  /** Newest first; `after` is the id of the last event of the page before. */
+  /**
+   * Newest first; `after` is what the page before said is `next`. A page with a filter may hold fewer events than the limit, even none,
+   * and still have a next one: one call looks at so many events and no more.
+   */
   list(input: {
     after?: string
     limit: number
