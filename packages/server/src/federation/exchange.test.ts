@@ -280,7 +280,7 @@ test('each allowed exchange leaves one event, one issuance, its claims, and a co
       .select('claims')
       .where('event_id', '=', eventId)
       .executeTakeFirst()
-    assert.ok(claims?.claims.includes('"repository_id":"456789"'))
+    assert.ok(Buffer.from(claims?.claims ?? []).includes('"repository_id":"456789"'))
   }
   await new Promise((resolve) => setTimeout(resolve, 600))
   const issued = await database.read.selectFrom('issuances').select(['boot_id', 'batch']).distinct().execute()

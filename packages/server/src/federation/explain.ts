@@ -47,7 +47,7 @@ export async function findDecision(deps: ExplainDeps, id: string): Promise<Recor
   if (hashClaims(row.salt, row.claims) !== event.data['claims_hash']) {
     throw new ServiceError('audit_invalid', { detail: 'the stored claims of this event have been changed' })
   }
-  return { event, snapshot, tokenClaims: JSON.parse(row.claims) as JsonObject }
+  return { event, snapshot, tokenClaims: JSON.parse(Buffer.from(row.claims).toString('utf8')) as JsonObject }
 }
 
 /**

@@ -16,7 +16,8 @@ export type IssuanceRecord = Omit<IssuancesTable, 'boot_id' | 'batch'>
 export interface SaltedClaims {
   readonly hash: string
   readonly salt: Uint8Array
-  readonly text: string
+  /** The bytes of the signed payload. */
+  readonly payload: Uint8Array
 }
 
 /** A decision with its issuance, to be committed before anything is signed. */
@@ -62,19 +63,22 @@ const IDLE_FLUSH_MS = 200
 const SALT_BYTES = 16
 
 /**
- * Salts and hashes the claims of a proof that has verified: without the salt nobody can test guesses against the event's hash. The text is
+ * Salts and hashes the claims of a proof that has verified: without the salt nobody can test guesses against the event's hash. The claims are
  * the signed payload as it came; the strict verifier has read it, so it is JSON without a second meaning.
  */
 export function saltClaims(verifiedProof: string): SaltedClaims {
-  const payload = verifiedProof.slice(verifiedProof.indexOf('.') + 1, verifiedProof.lastIndexOf('.'))
-  const text = Buffer.from(payload, 'base64url').toString('utf8')
+  const segment = verifiedProof.slice(verifiedProof.indexOf('.') + 1, verifiedProof.lastIndexOf('.'))
   const salt = randomBytes(SALT_BYTES)
-  return { text, salt, hash: hashClaims(salt, text) }
+  return { payload: Buffer.from(segment, 'base64url'), salt, hash: hashSegment(salt, segment) }
 }
 
-/** The hash of claims that an event holds: SHA-256 over the salt in base64url and the text of the claims. */
-export function hashClaims(salt: Uint8Array, text: string): string {
-  return hash('sha256', `${Buffer.from(salt).toString('base64url')}.${text}`, 'base64url')
+/** The hash of claims that an event holds: SHA-256 over the salt and the payload, both in base64url, with a dot between them. */
+export function hashClaims(salt: Uint8Array, payload: Uint8Array): string {
+  return hashSegment(salt, Buffer.from(payload).toString('base64url'))
+}
+
+function hashSegment(salt: Uint8Array, segment: string): string {
+  return hash('sha256', `${Buffer.from(salt).toString('base64url')}.${segment}`, 'base64url')
 }
 
 /** Opens the ledger of this instance. */
@@ -186,5 +190,5 @@ function issuanceRow(issuance: IssuanceRecord, bootId: string): readonly BatchVa
 }
 
 function claimsRow(event: AuditEvent, claims: SaltedClaims): readonly BatchValue[] {
-  return [event.id, event.at.getTime(), claims.salt, claims.text]
+  return [event.id, event.at.getTime(), claims.salt, claims.payload]
 }

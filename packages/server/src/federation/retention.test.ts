@@ -12,7 +12,7 @@ test('claims go after their time however many there are, and not before it', asy
   const now = () => new Date(NOW)
   const database = await openTestDatabase(t, { now })
   const leader = { transaction: (work: never) => database.transaction(work) } as unknown as Leader<Tables>
-  const row = (id: string, at: number) => ({ event_id: id, at, salt: new Uint8Array(16), claims: '{}' })
+  const row = (id: string, at: number) => ({ event_id: id, at, salt: new Uint8Array(16), claims: new Uint8Array(2) })
   await database.transaction(async (tx) => {
     for (let start = 0; start < 12_000; start += 200) {
       const rows = Array.from({ length: 200 }, (_, index) => row(`evt_old${start + index}`, NOW - 31 * DAY_MS))

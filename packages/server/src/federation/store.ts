@@ -29,7 +29,7 @@ export const EXCHANGE_BATCH = {
       expires_at: 'integer',
     },
   },
-  claims: { table: 'decision_claims', columns: { event_id: 'text', at: 'integer', salt: 'bytes', claims: 'text' } },
+  claims: { table: 'decision_claims', columns: { event_id: 'text', at: 'integer', salt: 'bytes', claims: 'bytes' } },
   confirmations: {
     table: 'signing_confirmations',
     columns: { boot_id: 'text', batch: 'integer' },

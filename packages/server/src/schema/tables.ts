@@ -126,7 +126,8 @@ export interface DecisionClaimsTable {
   event_id: string
   at: number
   salt: Uint8Array
-  claims: string
+  /** The signed payload of the proof, as it came. */
+  claims: Uint8Array
 }
 
 /** The latest early refusals, kept so that they can be explained. Prunable, bounded in number. */

@@ -36,7 +36,7 @@ export const mainJob: Migration = {
       id TEXT PRIMARY KEY, at ${integer} NOT NULL, kind TEXT NOT NULL, outcome TEXT NOT NULL, actor TEXT NOT NULL,
       workload_id TEXT, body ${bytes} NOT NULL)`,
     `CREATE TABLE decision_claims (
-      event_id TEXT PRIMARY KEY, at ${integer} NOT NULL, salt ${bytes} NOT NULL, claims TEXT NOT NULL)`,
+      event_id TEXT PRIMARY KEY, at ${integer} NOT NULL, salt ${bytes} NOT NULL, claims ${bytes} NOT NULL)`,
     'CREATE INDEX decision_claims_by_at ON decision_claims (at)',
     `CREATE TABLE early_refusals (id TEXT PRIMARY KEY, at ${integer} NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL)`,
     `CREATE TABLE log_leaves (
