@@ -40,7 +40,8 @@ export const run: CommandRun = async (invocation) => {
       const unknown = items.filter((item) => !known?.has(text(member(item, 'id')) ?? ''))
       fresh.push(...unknown)
       after = text(member(body, 'next'))
-      if (known === undefined || unknown.length < items.length || after === undefined) break
+      // A page without anything new ends the look, also one that a filter left empty: what is new comes first.
+      if (known === undefined || unknown.length === 0 || unknown.length < items.length || after === undefined) break
     }
     for (const event of fresh.reverse().slice(0, left)) {
       const cells = columns.map((column, index) => pad(printable(column.read(event)), WIDTHS[index] ?? 0))
