@@ -1,6 +1,5 @@
 import { ServiceError } from '../../errors.ts'
 import type { AnswerForm } from '../direct.ts'
-import { oauthErrorAnswer } from '../errors.ts'
 import { readForm } from './form-body.ts'
 
 const MAX_TOKEN_BYTES = 16 * 1024
@@ -12,14 +11,8 @@ export function createRevokeEndpoint({
   readonly revokeOwnToken: (token: string) => Promise<void>
 }): AnswerForm {
   return async (form) => {
-    let token: string | undefined
-    try {
-      token = (await readForm(form)).get('token')
-      if (token === undefined) throw new ServiceError('invalid_request', { detail: 'token is missing' })
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error
-      return oauthErrorAnswer(error)
-    }
+    const token = (await readForm(form)).get('token')
+    if (token === undefined) throw new ServiceError('invalid_request', { detail: 'token is missing' })
     if (token.length <= MAX_TOKEN_BYTES) await revokeOwnToken(token)
     return { status: 200, headers: { 'cache-control': 'no-store' }, body: '' }
   }
