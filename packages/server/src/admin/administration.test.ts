@@ -56,6 +56,15 @@ describe('apply refuses, and stores nothing of the set,', () => {
       'validation_failed',
       ['tenant_not_pinned'],
     ],
+    ...['https://sts.acme.example', 'https://sts.acme.example/'].map((issuer) => {
+      const spec = { preset: 'oidc', issuer, audience: 'https://proofs.acme.example', singleTenant: true }
+      return [
+        `S-09: ${issuer}, this installation itself, as an issuer of proofs`,
+        [TEAM, { ...PROVIDER, spec }],
+        'validation_failed',
+        ['issuer_own'],
+      ] as const
+    }),
     [
       'S-12: an issuer without https',
       [TEAM, changed(PROVIDER, { 'spec.issuer': 'http://token.actions.githubusercontent.com' })],

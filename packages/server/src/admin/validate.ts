@@ -134,6 +134,17 @@ function audienceProblems(context: ValidationContext, touched: ReadonlySet<strin
   const proofAudiences = new Map<string, string>()
   for (const provider of references.providersByName.values()) {
     const label = `TrustProvider/${provider.name}`
+    // S-09: what keeps our own tokens from being proofs must not be their `typ` alone.
+    if (normal(provider.issuer) === normal(issuer) && touched.has(label)) {
+      problems.push({
+        severity: 'error',
+        code: 'issuer_own',
+        pointer: '/spec/issuer',
+        detail: 'it is the issuer of this installation: its tokens are no proofs and cannot renew themselves',
+        fix: 'register the issuer of the platform that the workload runs on',
+        document: label,
+      })
+    }
     if (normal(provider.audience) === normal(management.audience) && touched.has(label)) {
       refuse(label, 'the audience of the management API')
     }
