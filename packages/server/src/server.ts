@@ -254,7 +254,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
         workloads,
         explain: createExplain(explanations),
         generatePolicy: createGeneratePolicy({ ...explanations, now }),
-        inspectProof: createInspectProof({ attestors, snapshot }),
+        inspectProof: createInspectProof({ attestors, snapshot, loopbackProvidersAllowed: loopbackOnly }),
         testPolicy: async (document) => testPolicyDocument({ document, snapshot: snapshot(), now: now() }),
         listSigningKeys: async () => keyRing.list(),
         schemaOf: (kind) => {

@@ -5,7 +5,7 @@ import {
   type ProofRefusal,
   readUnverified,
 } from '../attestors/index.ts'
-import { ERRORS } from '../errors.ts'
+import { ERRORS, type ErrorCode } from '../errors.ts'
 import { explainPolicies, type PolicySnapshot } from '../policy/index.ts'
 import { stepOfRefusal, stepsUpTo } from './steps.ts'
 import type { Explanation } from './types.ts'
@@ -20,12 +20,15 @@ export type ProofInspection = Pick<
 export interface InspectProofDeps {
   readonly attestors: Attestors
   readonly snapshot: () => PolicySnapshot
+  /** As for the exchange: whether providers with emulated issuers may be used. */
+  readonly loopbackProvidersAllowed: boolean
 }
 
 /** Verifies a proof as the exchange would and shows the nearest policies. Uses no slot, issues nothing, records nothing. */
 export function createInspectProof({
   attestors,
   snapshot,
+  loopbackProvidersAllowed,
 }: InspectProofDeps): (token: string) => Promise<ProofInspection> {
   return async (token) => {
     const { providers, policiesById } = snapshot()
@@ -34,16 +37,32 @@ export function createInspectProof({
     const candidates = findCandidates(providers, unverified.value, attestors)
     if (!candidates.ok) return refused(candidates.refusal)
     let refusal: ProofRefusal | undefined
+    const accepted: Attestation[] = []
     for (const provider of candidates.providers) {
-      const outcome = await attestors.attest(token, provider, unverified.value.token)
-      if (outcome.ok) return verified(outcome.attestation, policiesById.values())
-      refusal = outcome.refusal
+      if (provider.allowLoopbackHttp === true && !loopbackProvidersAllowed) continue
+      const outcome = await attestors.attest(token, provider)
+      if (outcome.ok) accepted.push(outcome.attestation)
+      else refusal = outcome.refusal
     }
+    const [attestation, other] = accepted
+    if (other || candidates.omitted > 0) return refused(AMBIGUOUS)
+    if (attestation) return verified(attestation, policiesById.values())
     return refused(refusal ?? { code: 'proof_unknown_issuer', stage: 'provider', detail: 'no candidate provider' })
   }
 }
 
-function refused({ code, stage, detail, providerId }: ProofRefusal): ProofInspection {
+const AMBIGUOUS = {
+  code: 'ambiguous_provider',
+  stage: 'provider',
+  detail: 'more than one trust provider accepts the proof, or more than 8 could; give them audiences of their own',
+} as const
+
+function refused({
+  code,
+  stage,
+  detail,
+  providerId,
+}: Omit<ProofRefusal, 'code'> & { readonly code: ErrorCode }): ProofInspection {
   const step = stepOfRefusal(stage)
   return {
     outcome: 'denied',
