@@ -212,6 +212,21 @@ test('a process whose heartbeat has lapsed signs nothing; what it had committed 
   assert.deepEqual(revoked, { kind: 'jti', value: issuance.jti })
 })
 
+test('decides on what is in force when the proof has verified: a provider or policy disabled meanwhile admits nobody', async (t) => {
+  const { exchange, issuer, setResources } = await openExchange(t)
+  const all = [providerResource(issuer), serviceResource(), policyResource()] as const
+  for (const [disabled, code] of [
+    [0, 'proof_unknown_issuer'],
+    [2, 'no_matching_policy'],
+  ] as const) {
+    setResources(all)
+    const pending = exchange(issuer.sign())
+    // While the proof is being verified, e.g. because keys are fetched.
+    setResources(all.map((resource, index) => (index === disabled ? { ...resource, enabled: false } : resource)))
+    refused(await pending, code)
+  }
+})
+
 test('refuses when it has not seen the revision log for 5 s: it would not know what was revoked', async (t) => {
   const { clock, exchange, issuer } = await openExchange(t)
   clock.headAgeMs = 5_001

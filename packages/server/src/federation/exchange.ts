@@ -21,6 +21,9 @@ import type { ExchangeRequest } from './request.ts'
 /** Above this age of its last look at the revision log, an instance does not know what has been revoked, and refuses. */
 const MAX_HEAD_AGE_MS = 5_000
 
+/** How often a proof is attested again because the policies changed meanwhile; after that the change is milliseconds old. */
+const MAX_SNAPSHOTS = 3
+
 /** The caller of an exchange, as the transport knows it. */
 export interface ExchangeCaller {
   readonly remoteAddress: string | undefined
@@ -104,8 +107,13 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       })
     }
 
-    const snapshot = deps.snapshot()
-    const attested = await attest(proof, snapshot)
+    let snapshot = deps.snapshot()
+    let attested = await attest(proof, snapshot)
+    // Keys that had to be fetched took seconds: what was disabled meanwhile admits nobody any more. The keys are at hand now.
+    for (let again = 0; again < MAX_SNAPSHOTS && deps.snapshot() !== snapshot; again += 1) {
+      snapshot = deps.snapshot()
+      attested = await attest(proof, snapshot)
+    }
     if ('refusal' in attested) {
       const { code, stage, detail, providerId } = attested.refusal
       const retryAfterSeconds = code === 'provider_unavailable' || code === 'overloaded' ? 5 : undefined
