@@ -20,6 +20,7 @@ import {
   createExplain,
   createGeneratePolicy,
   createInspectProof,
+  createKeyChangeRecorder,
   createLedger,
   createRetention,
   createRevokeOwnToken,
@@ -162,10 +163,12 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     loadAll: () => resources.loadAll(),
     builtinServices: [management],
   })
+  const recordKeyChange = createKeyChangeRecorder({ database, eventLog, now })
   const attestors = createAttestors({
     ourIssuerHost: config.issuerUrl.host,
     now,
     onAlarm: (alarm) => logger.warn(alarm, 'trust provider'),
+    onKeyChange: (change) => void recordKeyChange(change).catch(onFailure),
   })
   const workloads = createWorkloadRegistry({ database, now })
   const instance = await startInstance({ database, bootId, now, monotonicMs: MONOTONIC, onFailure })
@@ -295,8 +298,20 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
       each(600_000, () => idempotency.purge()),
     ])
   })
-  const unfollow = database.revisions.subscribe(() => attestors.retain(snapshot().providers))
-  const prefetching = attestors.prefetch(snapshot().providers).catch(onFailure)
+  // What new providers and services need is fetched or made ahead of the first exchange that asks for it.
+  let preparing = Promise.resolve()
+  const prepare = () => {
+    const { providers, services } = snapshot()
+    attestors.retain(providers)
+    const algorithms = new Set([...services.byName.values()].flatMap((service) => service.signingAlgorithm ?? []))
+    preparing = preparing
+      .then(() => Promise.all([attestors.prefetch(providers), ...[...algorithms].map((alg) => keyRing.ensure(alg))]))
+      .then(() => undefined, onFailure)
+  }
+  const unfollow = database.revisions.subscribe((changes) => {
+    if (changes.some((change) => !['signing_key', 'revocation'].includes(change.kind))) prepare()
+  })
+  prepare()
 
   const direct = createDirectRoute({ ...oauth.token, issuer, allowedHosts, now, log: logger })
   const tcp = await listen({ app, issuer, name: 'tcp', address: config.listen, direct }).catch((cause: unknown) => {
@@ -318,7 +333,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   })
   const stop = async () => {
     await Promise.all([tcp.stop(), socket?.stop()])
-    await prefetching
+    await preparing
     await workloads.flush().catch(onFailure)
     await refusals.stop().catch(onFailure)
     await ledger.flush().catch(onFailure)

@@ -319,3 +319,20 @@ test('no event, claim row aside, holds a claim value or any part of the proof (i
   assert.ok(!bodies.join().includes(canary))
   assert.ok(!bodies.join().includes(proof.split('.')[2] ?? ''))
 })
+
+test('a service whose verifiers know one algorithm only gets its tokens signed with it, each by a key of its own (G-05)', async (t) => {
+  const { clock, exchange, issuer, keyRing } = await openExchange(t, {
+    resources: (by) => {
+      const service = serviceResource()
+      const spec = { ...service.document.spec, signingAlgorithm: 'RS256' }
+      return [providerResource(by), { ...service, document: { ...service.document, spec } }, policyResource()]
+    },
+  })
+  await assert.rejects(exchange(issuer.sign()), 'no key of another algorithm stands in')
+  await keyRing.ensure('RS256')
+  const { accessToken } = allowed(await exchange(issuer.sign()))
+  const options = { issuer: ISSUER, audience: AUDIENCE, jwks: keyRing.jwks(), now: () => clock.now }
+  const { header } = await createTokenVerifier({ ...options, algorithms: ['RS256'] }).verify(accessToken)
+  assert.equal(header.alg, 'RS256')
+  await assert.rejects(createTokenVerifier({ ...options, algorithms: ['ES256'] }).verify(accessToken))
+})

@@ -49,6 +49,7 @@ export type ServiceSpec = {
   readonly audience: string
   readonly scopes: readonly string[]
   readonly readScopes?: readonly string[]
+  readonly signingAlgorithm?: 'ES256' | 'RS256' | 'Ed25519'
   readonly verification: { readonly maxStale: string; readonly onUnavailable: 'deny' | 'last-known-good' }
 }
 
@@ -57,6 +58,10 @@ const serviceSpec = z
     audience: audienceSchema.describe('The `aud` of tokens for it; unique in the installation'),
     scopes: scopesSchema(1).describe('What can be granted on it'),
     readScopes: scopesSchema(0).exactOptional().describe('The scopes that only read; default: those that end in :read'),
+    signingAlgorithm: z
+      .enum(['ES256', 'RS256', 'Ed25519'])
+      .exactOptional()
+      .describe("Algorithm of its tokens, for verifiers that know only one; default: the installation's first"),
     verification: z
       .strictObject({
         maxStale: durationSchema.default('30s').describe('How long a verifier may answer from what it has applied'),

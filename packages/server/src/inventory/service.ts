@@ -26,6 +26,7 @@ export function compileService(resource: Resource): Service {
     audience: spec.audience,
     scopes: spec.scopes,
     readScopes: spec.readScopes ?? spec.scopes.filter((scope) => scope.endsWith(':read')),
+    ...(spec.signingAlgorithm ? { signingAlgorithm: spec.signingAlgorithm } : {}),
     verification: { maxStaleSeconds: maxStaleMs / 1000, onUnavailable: spec.verification.onUnavailable },
   }
 }
