@@ -26,7 +26,7 @@ function test(args) {
   const options = args.filter((argument) => argument.startsWith('--'))
   const named = args.filter((argument) => !argument.startsWith('--'))
   const files = named.length > 0 ? named : globSync(['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })
-  return node('--test', '--test-concurrency=2', '--test-timeout=180000', ...options, ...files.sort())
+  return node('--test', '--test-concurrency=2', '--test-timeout=300000', ...options, ...files.sort())
 }
 
 function build() {
@@ -72,6 +72,7 @@ const commands = {
       () => step('unused code', 'knip', []),
     ),
   format: () => step('', 'biome', ['check', '--write']),
+  built: (args) => step('', process.execPath, ['packages/server/dist/cli/main.js', ...args]),
   quickstart: (args) => node('packages/server/src/cli/main.ts', 'quickstart', ...args),
   bench: (args) => node('bench/run.ts', ...args),
   docs: () => node('scripts/generate-docs.ts'),
