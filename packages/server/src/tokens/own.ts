@@ -1,4 +1,12 @@
-import { CountersignError, createTokenVerifier } from '@countersign/sdk'
+import {
+  CountersignError,
+  createStaticKeySet,
+  createTokenVerifier,
+  type KeySource,
+  parseUnverifiedToken,
+  type UnverifiedToken,
+  type VerifiedToken,
+} from '@countersign/sdk'
 import type { JsonObject, Now } from '../lib/index.ts'
 import type { RevocableToken, Revocations } from '../revocation/index.ts'
 import type { KeyRing, SigningAlgorithm } from '../signing-keys/index.ts'
@@ -30,35 +38,52 @@ export interface OwnTokens {
 
 /** The server as a verifier of its own tokens: the strict verifier of the SDK over the current key ring, then revocations. */
 export function createOwnTokens({ issuer, keyRing, revocations, now }: OwnTokensDeps): OwnTokens {
-  const verify: OwnTokens['verify'] = async (token, audience) => {
-    const verifier = createTokenVerifier({ issuer, audience, algorithms: ALGORITHMS, jwks: keyRing.jwks(), now })
-    let verified: Awaited<ReturnType<typeof verifier.verify>>
-    try {
-      verified = await verifier.verify(token)
-    } catch (error) {
-      if (error instanceof CountersignError) return undefined
-      throw error
-    }
+  const currentKeys = createCurrentKeys(issuer, keyRing)
+
+  async function verify(read: UnverifiedToken, audience: string): Promise<OwnToken | undefined> {
+    // Over keys at hand a verifier is no more than its rules. None is kept: strangers choose audiences, and would choose what is kept.
+    const verifier = createTokenVerifier({ issuer, audience, algorithms: ALGORITHMS, keys: currentKeys(), now })
+    const verified = await refusedAsUndefined<VerifiedToken>(() => verifier.verify(read))
+    if (!verified) return undefined
     const own = toOwnToken(verified.claims as JsonObject, verified.header.kid ?? '')
     return own && !revocations.isRevoked(own) ? own : undefined
   }
+
   return {
-    verify,
+    async verify(token, audience) {
+      const read = await refusedAsUndefined(() => parseUnverifiedToken(token))
+      return read && verify(read, audience)
+    },
     async verifyAnyAudience(token) {
-      const audience = unverifiedAudience(token)
-      return audience === undefined ? undefined : verify(token, audience)
+      const read = await refusedAsUndefined(() => parseUnverifiedToken(token))
+      // Only ever used as the audience that the token is then verified against.
+      const audience = read?.unverifiedText('aud')
+      return read && typeof audience === 'string' && audience !== '' ? verify(read, audience) : undefined
     },
   }
 }
 
-/** The audience that an unverified token names; only ever used as the audience that the token is then verified against. */
-function unverifiedAudience(token: string): string | undefined {
+/**
+ * The ring's public keys, imported once for each set of them: an import costs more than a signature check, and whoever sends a token
+ * causes it before he is known (S-13). The ring is asked each time, so a key that leaves it stops verifying at once (G-02).
+ */
+function createCurrentKeys(issuer: string, keyRing: KeyRing): () => KeySource {
+  let current: { readonly kids: string; readonly keys: KeySource } | undefined
+  return () => {
+    const jwks = keyRing.jwks()
+    // A kid is the thumbprint of its key (G-04), so equal lists of them are equal sets of keys.
+    const kids = JSON.stringify(jwks.keys.map((key) => key['kid']))
+    if (current?.kids !== kids) current = { kids, keys: createStaticKeySet(jwks, { issuer, algorithms: ALGORITHMS }) }
+    return current.keys
+  }
+}
+
+async function refusedAsUndefined<T>(work: () => T | Promise<T>): Promise<T | undefined> {
   try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
-    const audience = (claims as { aud?: unknown } | null)?.aud
-    return typeof audience === 'string' ? audience : undefined
-  } catch {
-    return undefined
+    return await work()
+  } catch (error) {
+    if (error instanceof CountersignError) return undefined
+    throw error
   }
 }
 
