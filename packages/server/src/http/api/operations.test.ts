@@ -79,6 +79,35 @@ describe('sets of documents', () => {
       assert.deepEqual([change?.differences.length, change?.reasons.length], [shown, shown])
     }
   })
+  test('lint takes the read scope of every kind that is given, before anything is compared (invariant 8)', async () => {
+    let linted = 0
+    const { administration } = apiDependencies()
+    const { send } = createApiUnderTest({
+      administration: {
+        ...administration,
+        lint: async (documents) => {
+          linted += 1
+          return administration.lint(documents)
+        },
+      },
+    })
+    const service = { ...policyDocument('s'), kind: 'Service' }
+    for (const [documents, held, lacking] of [
+      [[policyDocument('a')], [], 'trust-policies:read'],
+      [[policyDocument('a')], ['trust-policies:write', 'services:read'], 'trust-policies:read'],
+      [[policyDocument('a'), service], ['trust-policies:read'], 'services:read'],
+      [[service, policyDocument('a')], ['services:read'], 'trust-policies:read'],
+    ] as const) {
+      const token = tokenFor('resources:diff', ...held)
+      const refused = await send('POST', '/v1/lint', { body: { documents }, token })
+      assert.equal(refused.status, 403)
+      assert.equal((await json(refused)).detail, `it takes ${lacking}`)
+    }
+    assert.equal(linted, 0)
+    const token = tokenFor('resources:diff', 'trust-policies:read')
+    const both = { documents: [policyDocument('a'), { kind: 'Unheard' }] }
+    assert.equal((await send('POST', '/v1/lint', { body: both, token })).status, 200)
+  })
   test('lint returns faults and changes nothing', async () => {
     const { send } = createApiUnderTest()
     const { problems } = await json(await send('POST', '/v1/lint', { body: { documents: [policyDocument('a')] } }))

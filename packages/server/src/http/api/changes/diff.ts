@@ -16,7 +16,10 @@ export const diff: Operation = defineOperation({
   errors: [],
   async handle({ actor, body }, { administration }) {
     const plan = await administration.plan({ actor, ...toApplyInput(body) })
-    const scope = unreadableScope(plan, actor)
+    const scope = unreadableScope(
+      plan.changes.map(({ kind }) => kind),
+      actor,
+    )
     if (scope !== undefined) throw new ServiceError('forbidden', { detail: `it takes ${scope}` })
     return { status: 200, body: toPlanWire(plan, actor) }
   },

@@ -41,9 +41,9 @@ export const planWire: z.ZodType = z
   })
   .meta({ id: 'Plan' })
 
-/** The read scope that the actor lacks for something in the plan; undefined when it may see all of it. */
-export function unreadableScope(plan: Plan, actor: Actor): string | undefined {
-  return plan.changes.map(({ kind }) => readScopeOf(kind)).find((scope) => !actor.scopes.has(scope))
+/** The read scope that the actor lacks for one of the kinds; undefined when it may read all of them. */
+export function unreadableScope(kinds: Iterable<string>, actor: Actor): string | undefined {
+  return [...kinds].map(readScopeOf).find((scope) => !actor.scopes.has(scope))
 }
 
 /**
