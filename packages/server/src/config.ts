@@ -102,7 +102,9 @@ const schema = z.strictObject({
         .int()
         .positive()
         .default(5000)
-        .describe('Exchanges through one provider.'),
+        .describe(
+          'Proofs that are verified for one provider. While it refuses more than a tenth of that, addresses with refused proofs wait.',
+        ),
       perWorkloadPerSecond: z.coerce.number().int().positive().default(200).describe('Exchanges of one workload.'),
       pendingExchanges: z.coerce.number().int().positive().default(4096).describe('Above it, 503 with Retry-After.'),
     })

@@ -60,3 +60,60 @@ test('stays bounded under a flood of addresses, and the flood does not unblock a
     true,
   )
 })
+
+const provider = { perAddressPerSecond: 1e6, perProviderPerSecond: 1000, perWorkloadPerSecond: 1e6 }
+
+/** One proof that the provider will refuse; true when it cost signature work. */
+function sendGarbage(admission: ReturnType<typeof createAdmission>, address: string | undefined): boolean {
+  if (!admission.mayTry('tp_a', address) || !admission.take('provider', 'tp_a')) return false
+  admission.refused(['tp_a'], address)
+  return true
+}
+
+test('garbage from many addresses leaves most of the provider’s rate to those who have proofs (S-13)', () => {
+  let ms = 0
+  const admission = createAdmission(provider, () => ms)
+  let worked = 0
+  for (let round = 0; round < 50; round += 1) {
+    for (let host = 0; host < 200; host += 1) worked += Number(sendGarbage(admission, `2001:db8:0:${host}::${round}`))
+  }
+  assert.ok(worked <= 100 + 200 * 3, `${worked} of 10,000 cost signature work`)
+  assert.equal(admission.mayTry('tp_a', '2001:db8:0:7::ffff'), false, 'a source is its /64')
+  assert.ok(admission.mayTry('tp_a', '192.0.2.1') && admission.take('provider', 'tp_a'))
+  assert.ok(admission.mayTry('tp_b', '2001:db8:0:7::1'), 'another provider has rates of its own')
+  // It goes on: what the sources may still have in each second is far below what proofs are left.
+  worked = 0
+  for (let second = 0; second < 30; second += 1) {
+    ms += 1_000
+    for (let round = 0; round < 10; round += 1) {
+      for (let host = 0; host < 200; host += 1) worked += Number(sendGarbage(admission, `2001:db8:0:${host}::1`))
+    }
+    assert.ok(admission.mayTry('tp_a', '192.0.2.1') && admission.take('provider', 'tp_a'))
+  }
+  assert.ok(worked <= 30 * (100 + (200 * 3) / 60) + 200, `${worked}`)
+})
+
+test('signature work for a provider is bounded, however many addresses there are (S-13)', () => {
+  const admission = createAdmission(provider, () => 0)
+  let worked = 0
+  for (let host = 0; host < 20_000; host += 1) worked += Number(sendGarbage(admission, `address ${host}`))
+  assert.equal(worked, 1000)
+})
+
+test('one source of refused proofs is not shut out while the provider can bear it, nor for longer than the flood', () => {
+  let ms = 0
+  const admission = createAdmission(provider, () => ms)
+  for (let count = 0; count < 90; count += 1) assert.ok(sendGarbage(admission, '192.0.2.1'))
+  assert.ok(admission.mayTry('tp_a', '192.0.2.1'))
+  for (let host = 0; host < 100; host += 1) sendGarbage(admission, `address ${host}`)
+  assert.equal(admission.mayTry('tp_a', '192.0.2.1'), false)
+  ms += 1_000
+  assert.ok(admission.mayTry('tp_a', '192.0.2.1'))
+})
+
+test('callers without an address are one source', () => {
+  const admission = createAdmission(provider, () => 0)
+  while (sendGarbage(admission, undefined));
+  assert.equal(admission.mayTry('tp_a', undefined), false)
+  assert.ok(admission.mayTry('tp_a', '192.0.2.1'))
+})

@@ -14,6 +14,15 @@ export type RateLimitedName = 'address' | 'provider' | 'workload'
 export interface Admission {
   /** Takes one token of the name's bucket; false when it is empty. Buckets hold one second's worth. */
   take(kind: RateLimitedName, name: string): boolean
+  /**
+   * Whether a proof from this address may have the provider's signature work; asked before `take('provider', ...)`. False only while the
+   * provider is sent refused proofs at more than a tenth of its rate, and only for sources of more than 3 of them in the last minute: then
+   * garbage from many addresses leaves the rate to those who have proofs, and one misconfigured workload behind a shared address locks
+   * out nobody.
+   */
+  mayTry(providerId: string, address: string | undefined): boolean
+  /** Counts a proof that all of these providers refused, for them and for its source. */
+  refused(providerIds: readonly string[], address: string | undefined): void
   /** Whether this proof has been denied more than 10 times in the last minute; asked before any signature work. */
   isBlocked(proofDigest: () => string): boolean
   /** Counts a denial of a proof that had verified. */
@@ -21,18 +30,29 @@ export interface Admission {
 }
 
 const DENIALS_PER_MINUTE = 10
+const SOURCE_REFUSALS_PER_MINUTE = 3
+const REFUSED_SHARE = 0.1
 
 interface Bucket {
   tokens: number
   atMs: number
 }
 
+/** How many tokens a bucket holds, and how many it gets in a second. */
+interface BucketSize {
+  readonly capacity: number
+  readonly perSecond: number
+}
+
 /** Buckets by name and denial counts by proof. When the memory bound is reached the oldest half is forgotten, in favour of the caller. */
 export function createAdmission(limits: RateLimits, monotonicMs: () => number): Admission {
-  const perSecond: Record<RateLimitedName, number> = {
-    address: limits.perAddressPerSecond,
-    provider: limits.perProviderPerSecond,
-    workload: limits.perWorkloadPerSecond,
+  const oneSecond = (perSecond: number): BucketSize => ({ capacity: perSecond, perSecond })
+  const sizes = {
+    address: oneSecond(limits.perAddressPerSecond),
+    provider: oneSecond(limits.perProviderPerSecond),
+    workload: oneSecond(limits.perWorkloadPerSecond),
+    refusedByProvider: oneSecond(Math.max(1, limits.perProviderPerSecond * REFUSED_SHARE)),
+    refusedFromSource: { capacity: SOURCE_REFUSALS_PER_MINUTE, perSecond: SOURCE_REFUSALS_PER_MINUTE / 60 },
   }
   const buckets = createBoundedMap<Bucket>()
   const denials = createBoundedMap<{ count: number; sinceMs: number }>()
@@ -40,18 +60,34 @@ export function createAdmission(limits: RateLimits, monotonicMs: () => number): 
     const entry = denials.get(digest)
     return entry && monotonicMs() - entry.sinceMs < 60_000 ? entry : undefined
   }
+  // The bucket as it is now. Looking at one that is full remembers nothing of it.
+  const bucketOf = (kind: keyof typeof sizes, name: string) => {
+    const { capacity, perSecond } = sizes[kind]
+    const key = `${kind}\0${name}`
+    const atMs = monotonicMs()
+    const known = buckets.get(key)
+    const tokens = known ? Math.min(capacity, known.tokens + ((atMs - known.atMs) / 1000) * perSecond) : capacity
+    return { key, bucket: { tokens, atMs } }
+  }
+  const take = (kind: keyof typeof sizes, name: string) => {
+    const { key, bucket } = bucketOf(kind, name)
+    const taken = bucket.tokens >= 1
+    if (taken) bucket.tokens -= 1
+    buckets.set(key, bucket)
+    return taken
+  }
+  const isEmpty = (kind: keyof typeof sizes, name: string) => bucketOf(kind, name).bucket.tokens < 1
+  const sourceOf = (providerId: string, address: string | undefined) =>
+    `${providerId}\0${address === undefined ? '' : networkOf(address)}`
   return {
-    take(kind, name) {
-      const rate = perSecond[kind]
-      const nowMs = monotonicMs()
-      const key = `${kind}\0${kind === 'address' ? networkOf(name) : name}`
-      const bucket = buckets.get(key) ?? { tokens: rate, atMs: nowMs }
-      bucket.tokens = Math.min(rate, bucket.tokens + ((nowMs - bucket.atMs) / 1000) * rate)
-      bucket.atMs = nowMs
-      buckets.set(key, bucket)
-      if (bucket.tokens < 1) return false
-      bucket.tokens -= 1
-      return true
+    take: (kind, name) => take(kind, kind === 'address' ? networkOf(name) : name),
+    mayTry: (providerId, address) =>
+      !isEmpty('refusedByProvider', providerId) || !isEmpty('refusedFromSource', sourceOf(providerId, address)),
+    refused(providerIds, address) {
+      for (const providerId of providerIds) {
+        take('refusedByProvider', providerId)
+        take('refusedFromSource', sourceOf(providerId, address))
+      }
     },
     // Most of the time nothing is denied, and then the digest need not be computed.
     isBlocked: (digest) => denials.size() > 0 && (current(digest())?.count ?? 0) > DENIALS_PER_MINUTE,

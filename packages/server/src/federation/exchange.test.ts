@@ -245,6 +245,54 @@ test('limits the rate of an address, of a provider and of a workload apart (S-13
   allowed(await exchange(issuer.sign(), {}, '192.0.2.1'))
 })
 
+/** The proof with another signature: well-formed, and nobody's. */
+function forge(proof: string): string {
+  const [header, payload, signature = ''] = proof.split('.')
+  return `${header}.${payload}.${Buffer.alloc(Buffer.from(signature, 'base64url').length, 7).toString('base64url')}`
+}
+
+test('forged proofs from many addresses cost little and keep no valid proof out (S-13)', async (t) => {
+  const { exchange, issuer } = await openExchange(t, { limits: { perProviderPerSecond: 100 } })
+  const forged = forge(issuer.sign())
+  const codes: string[] = []
+  for (let round = 0; round < 10; round += 1) {
+    for (let host = 0; host < 20; host += 1) {
+      const result = await exchange(forged, {}, `192.0.2.${host}`)
+      codes.push(result.ok ? 'allowed' : result.code)
+    }
+  }
+  const verified = codes.filter((code) => code === 'proof_bad_signature').length
+  assert.ok(verified <= 10 + 20 * 3, `${verified} of 200 cost signature work`)
+  assert.equal(codes.filter((code) => code === 'overloaded').length, 200 - verified)
+  for (let count = 0; count < 20; count += 1) allowed(await exchange(issuer.sign(), {}, '198.51.100.1'))
+})
+
+test('however many addresses send them, a provider verifies no more proofs than its rate (S-13)', async (t) => {
+  const { clock, exchange, issuer } = await openExchange(t, { limits: { perProviderPerSecond: 20 } })
+  const forged = forge(issuer.sign())
+  let verified = 0
+  for (let host = 0; host < 60; host += 1) {
+    const result = await exchange(forged, {}, `192.0.2.${host}`)
+    if (!result.ok && result.code === 'proof_bad_signature') verified += 1
+  }
+  assert.equal(verified, 20)
+  clock.monotonicMs += 1_000
+  allowed(await exchange(issuer.sign(), {}, '198.51.100.1'))
+})
+
+test('a proof that one of two providers knows is no refused proof of the other', async (t) => {
+  const { exchange, issuer } = await openExchange(t, {
+    limits: { perProviderPerSecond: 100 },
+    resources: (by) => [
+      providerResource(by, 'other', { require: { repository_owner_id: '999' } }),
+      providerResource(by),
+      serviceResource(),
+      policyResource(),
+    ],
+  })
+  for (let count = 0; count < 40; count += 1) allowed(await exchange(issuer.sign(), {}, '192.0.2.1'))
+})
+
 test('one valid token cannot fill the log: after ten denials in a minute it is refused before signature work', async (t) => {
   const { clock, database, exchange, issuer } = await openExchange(t)
   const proof = issuer.sign({ ref: 'refs/heads/feature' })

@@ -1,11 +1,5 @@
 import { hash } from 'node:crypto'
-import {
-  type Attestation,
-  type Attestors,
-  findCandidates,
-  type ProofRefusal,
-  readUnverified,
-} from '../attestors/index.ts'
+import type { Attestors, TrustProvider } from '../attestors/index.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Service } from '../inventory/index.ts'
 import { newId } from '../lib/index.ts'
@@ -13,6 +7,7 @@ import type { Decision, PolicySnapshot } from '../policy/index.ts'
 import type { KeyRing, SigningAlgorithm } from '../signing-keys/index.ts'
 import { signAccessToken } from '../tokens/index.ts'
 import type { Admission } from './admission.ts'
+import { type AttestProofOutcome, type AttestRefusal, attestProof } from './attest.ts'
 import { allowedEvent, type DecisionContext, deniedEvent } from './events.ts'
 import { type Ledger, saltClaims } from './ledger.ts'
 import type { EarlyRefusals } from './refusals.ts'
@@ -108,13 +103,17 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     }
 
     let snapshot = deps.snapshot()
-    let attested = await attest(proof, snapshot)
+    let attested = await attest(proof, snapshot, caller)
     // Keys that had to be fetched took seconds: what was disabled meanwhile admits nobody any more. The keys are at hand now.
     for (let again = 0; again < MAX_SNAPSHOTS && deps.snapshot() !== snapshot; again += 1) {
       snapshot = deps.snapshot()
-      attested = await attest(proof, snapshot)
+      attested = await attest(proof, snapshot, caller)
     }
-    if ('refusal' in attested) {
+    if (!attested.ok) {
+      admission.refused(
+        attested.refusedBy.map(({ id }) => id),
+        caller.remoteAddress,
+      )
       const { code, stage, detail, providerId } = attested.refusal
       const retryAfterSeconds = code === 'provider_unavailable' || code === 'overloaded' ? 5 : undefined
       return refuse(code, stage, detail, { providerId, ...(retryAfterSeconds ? { retryAfterSeconds } : {}) })
@@ -159,51 +158,19 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     return issue(context, decision, deny)
   }
 
-  async function attest(
-    proof: string,
-    snapshot: PolicySnapshot,
-  ): Promise<
-    { attestation: Attestation; ambiguous: boolean } | { refusal: Omit<ProofRefusal, 'code'> & { code: ErrorCode } }
-  > {
-    const unverified = readUnverified(proof)
-    if (!unverified.ok) return { refusal: unverified.refusal }
-    const candidates = findCandidates(snapshot.providers, unverified.value, attestors)
-    if (!candidates.ok) return { refusal: candidates.refusal }
-    if (candidates.omitted > 0) {
-      // One that was not asked could accept the proof too, and nobody would see that it is ambiguous.
-      const detail = 'more than 8 trust providers share issuer, audience and key; give them audiences of their own'
-      return { refusal: { code: 'ambiguous_provider', stage: 'provider', detail } }
+  function attest(proof: string, snapshot: PolicySnapshot, caller: ExchangeCaller): Promise<AttestProofOutcome> {
+    const { loopbackProvidersAllowed } = deps
+    const admit = (provider: TrustProvider) => admitTo(provider, caller)
+    return attestProof(proof, snapshot.providers, { attestors, loopbackProvidersAllowed, admit })
+  }
+
+  function admitTo({ id }: TrustProvider, { remoteAddress }: ExchangeCaller): AttestRefusal | undefined {
+    const refusal = (detail: string) => ({ code: 'overloaded', stage: 'provider', detail, providerId: id }) as const
+    // First, so that what it refuses takes nothing of the provider's rate from those who have proofs.
+    if (!admission.mayTry(id, remoteAddress)) {
+      return refusal('the provider is sent many proofs that it refuses, some of them from this address')
     }
-    let refusal: ProofRefusal | undefined
-    const accepted: Attestation[] = []
-    for (const provider of candidates.providers) {
-      if (provider.allowLoopbackHttp === true && !deps.loopbackProvidersAllowed) {
-        const detail = 'the provider is an emulated issuer, and this server listens beyond loopback'
-        refusal = furthest(refusal, {
-          code: 'provider_unavailable',
-          stage: 'provider',
-          detail,
-          providerId: provider.id,
-        })
-        continue
-      }
-      if (!admission.take('provider', provider.id)) {
-        return {
-          refusal: {
-            code: 'overloaded',
-            stage: 'provider',
-            detail: 'rate limit of the provider',
-            providerId: provider.id,
-          },
-        }
-      }
-      const outcome = await attestors.attest(proof, provider, unverified.value.token)
-      if (outcome.ok) accepted.push(outcome.attestation)
-      else refusal = furthest(refusal, outcome.refusal)
-    }
-    const [attestation] = accepted
-    if (attestation) return { attestation, ambiguous: accepted.length > 1 }
-    return { refusal: refusal ?? { code: 'proof_unknown_issuer', stage: 'provider', detail: 'no candidate provider' } }
+    return admission.take('provider', id) ? undefined : refusal('rate limit of the provider')
   }
 
   async function issue(
@@ -284,12 +251,4 @@ function findService(snapshot: PolicySnapshot, targets: readonly string[]): Serv
   const services = targets.map((target) => snapshot.services.byAudience.get(target))
   const [first] = services
   return first && services.every((service) => service === first) ? first : undefined
-}
-
-const STAGES: readonly string[] = ['parse', 'provider', 'signature', 'audience', 'fresh', 'require']
-
-/** Of several candidates' refusals, the one that got furthest says most. */
-function furthest(before: ProofRefusal | undefined, next: ProofRefusal): ProofRefusal {
-  if (!before) return next
-  return STAGES.indexOf(next.stage) > STAGES.indexOf(before.stage) ? next : before
 }

@@ -1,12 +1,7 @@
-import {
-  type Attestation,
-  type Attestors,
-  findCandidates,
-  type ProofRefusal,
-  readUnverified,
-} from '../attestors/index.ts'
-import { ERRORS, type ErrorCode } from '../errors.ts'
+import type { Attestation, Attestors } from '../attestors/index.ts'
+import { ERRORS } from '../errors.ts'
 import { explainPolicies, type PolicySnapshot } from '../policy/index.ts'
+import { type AttestRefusal, attestProof } from './attest.ts'
 import { stepOfRefusal, stepsUpTo } from './steps.ts'
 import type { Explanation } from './types.ts'
 
@@ -32,37 +27,19 @@ export function createInspectProof({
 }: InspectProofDeps): (token: string) => Promise<ProofInspection> {
   return async (token) => {
     const { providers, policiesById } = snapshot()
-    const unverified = readUnverified(token)
-    if (!unverified.ok) return refused(unverified.refusal)
-    const candidates = findCandidates(providers, unverified.value, attestors)
-    if (!candidates.ok) return refused(candidates.refusal)
-    let refusal: ProofRefusal | undefined
-    const accepted: Attestation[] = []
-    for (const provider of candidates.providers) {
-      if (provider.allowLoopbackHttp === true && !loopbackProvidersAllowed) continue
-      const outcome = await attestors.attest(token, provider)
-      if (outcome.ok) accepted.push(outcome.attestation)
-      else refusal = outcome.refusal
-    }
-    const [attestation, other] = accepted
-    if (other || candidates.omitted > 0) return refused(AMBIGUOUS)
-    if (attestation) return verified(attestation, policiesById.values())
-    return refused(refusal ?? { code: 'proof_unknown_issuer', stage: 'provider', detail: 'no candidate provider' })
+    const attested = await attestProof(token, providers, { attestors, loopbackProvidersAllowed })
+    if (!attested.ok) return refused(attested.refusal)
+    return attested.ambiguous ? refused(AMBIGUOUS) : verified(attested.attestation, policiesById.values())
   }
 }
 
 const AMBIGUOUS = {
   code: 'ambiguous_provider',
   stage: 'provider',
-  detail: 'more than one trust provider accepts the proof, or more than 8 could; give them audiences of their own',
+  detail: 'more than one trust provider accepts the proof; give them audiences of their own',
 } as const
 
-function refused({
-  code,
-  stage,
-  detail,
-  providerId,
-}: Omit<ProofRefusal, 'code'> & { readonly code: ErrorCode }): ProofInspection {
+function refused({ code, stage, detail, providerId }: AttestRefusal): ProofInspection {
   const step = stepOfRefusal(stage)
   return {
     outcome: 'denied',
