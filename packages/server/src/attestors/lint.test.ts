@@ -129,10 +129,37 @@ describe('the tenant of a trust provider (D-602)', () => {
       'https://accounts.google.com',
       'https://oidc.vercel.com',
       'https://login.microsoftonline.com/common/v2.0',
+      'https://oauth2.sigstore.dev/auth',
+      'https://api.pulumi.com/oidc',
+      'https://api.pulumi.com/oidc/v2',
+      'https://identity.depot.dev',
     ]) {
       isErrorFor({ ...OIDC, issuer }, 'tenant_not_pinned /spec/require')
       isErrorFor({ ...OIDC, issuer, singleTenant: false, require: { env: 'prod' } }, 'tenant_not_pinned /spec/require')
     }
+  })
+
+  it('is pinned by the claim of the platform that names it, and by no other', () => {
+    const { singleTenant: _singleTenant, ...rest } = OIDC
+    for (const [issuer, require] of [
+      ['https://oauth2.sigstore.dev/auth', { sub: 'CgcxMjM0NTY3EiZodHRwczo' }],
+      [
+        'https://api.pulumi.com/oidc',
+        { sub: 'pulumi:deploy:org:acme:project:web:stack:prod:operation:update:scope:write' },
+      ],
+      ['https://api.pulumi.com/oidc/v2', { 'https://pulumi.com/org_id': 'b8f0c3d2' }],
+      ['https://identity.depot.dev', { org_id: 'org_acme' }],
+    ] as const) {
+      assert.deepEqual(problems({ ...rest, issuer, require }), [])
+    }
+    isErrorFor(
+      { ...rest, issuer: 'https://identity.depot.dev', require: { repository_owner: 'acme' } },
+      'tenant_not_pinned /spec/require',
+    )
+    isErrorFor(
+      { ...rest, issuer: 'https://oauth2.sigstore.dev/auth', require: { email: 'dev@acme.example' } },
+      'tenant_not_pinned /spec/require',
+    )
   })
 
   it('must be stated for the generic preset', () => {

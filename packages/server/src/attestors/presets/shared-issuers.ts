@@ -34,6 +34,12 @@ export const SHARED_ISSUERS: readonly SharedIssuer[] = [
   // With a team in the path the issuer belongs to that team.
   { issuer: 'https://oidc.vercel.com', firstSegments: [''], tenantClaims: ['owner_id', 'project_id'] },
   { issuer: 'https://accounts.google.com', tenantClaims: ['sub'] },
+  // Sigstore's public Dex, to which anybody signs in with GitHub, Google or Microsoft: a tenant is one account.
+  { issuer: 'https://oauth2.sigstore.dev', tenantClaims: ['sub'] },
+  // Tokens of `/oidc` carry no id of the organisation; their `sub` names it.
+  { issuer: 'https://api.pulumi.com', tenantClaims: ['https://pulumi.com/org_id', 'sub'] },
+  // Its `repository_*` claims are GitHub's word at second hand; the tenant of Depot is `org_id`.
+  { issuer: 'https://identity.depot.dev', tenantClaims: ['org_id'] },
   {
     issuer: 'https://login.microsoftonline.com',
     firstSegments: ['common', 'organizations', 'consumers', '9188040d-6c67-4c5b-b112-36a304b66dad'],
