@@ -6,7 +6,7 @@ import {
   type UnverifiedToken,
   type VerifiedToken,
 } from '@countersign/sdk'
-import type { JsonObject, Now } from '../lib/index.ts'
+import { foldAsciiCase, type JsonObject, type Now } from '../lib/index.ts'
 import { findClaimDefinition } from './claim-definition.ts'
 import { findUnusableClaim, type TypedClaims, typeClaims } from './claims.ts'
 import type { KeySources } from './key-sources.ts'
@@ -41,10 +41,6 @@ function refuse(
 }
 
 // T34: only what the platform itself compares so, and only ASCII letters; everything else is byte-exact.
-function foldAsciiCase(text: string): string {
-  return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
-}
-
 function isSame(provider: TrustProvider, claim: string, expected: unknown, actual: unknown): boolean {
   if (expected === actual) return true
   if (findClaimDefinition(provider.preset, claim)?.caseInsensitive !== true) return false

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { base32 } from '../lib/index.ts'
 import type { ClaimValue } from './types.ts'
 
 /** The URI is the `sub` of issued tokens, which is at most this long (V-18). */
@@ -7,7 +8,6 @@ export const MAX_WORKLOAD_URI_BYTES = 2048
 /** Needs no look at its bytes: ids of most platforms. Without dots, which may be navigation. */
 const PLAIN = /^[A-Za-z0-9_~-]+$/
 const UNRESERVED = /^[A-Za-z0-9._~-]$/
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const HASH_BYTES = 20
 
 /**
@@ -63,24 +63,7 @@ export function workloadId(uri: string): string {
   const known = remembered.get(uri)
   if (known !== undefined) return known
   if (remembered.size >= MAX_REMEMBERED) remembered = new Map()
-  const id = computeWorkloadId(uri)
+  const id = `wl_${base32(hash('sha256', uri, 'buffer').subarray(0, HASH_BYTES))}`
   remembered.set(uri, id)
   return id
-}
-
-function computeWorkloadId(uri: string): string {
-  const digest = hash('sha256', uri, 'buffer').subarray(0, HASH_BYTES)
-  let bits = 0
-  let buffer = 0
-  let text = ''
-  for (const byte of digest) {
-    buffer = (buffer << 8) | byte
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      text += ALPHABET[(buffer >>> bits) & 31]
-    }
-    buffer &= (1 << bits) - 1
-  }
-  return `wl_${text}`
 }

@@ -1,4 +1,4 @@
-import { foldAsciiCase } from './ascii-case.ts'
+import { foldAsciiCase } from '../lib/index.ts'
 import { parseGlob } from './glob.ts'
 import type { Condition } from './types.ts'
 

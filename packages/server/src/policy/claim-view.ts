@@ -1,6 +1,6 @@
 import type { ClaimValue } from '../attestors/index.ts'
+import { foldAsciiCase } from '../lib/index.ts'
 import type { Probe } from './access-keys.ts'
-import { foldAsciiCase } from './ascii-case.ts'
 import { splitSegments } from './glob.ts'
 import { claimValue } from './operators.ts'
 

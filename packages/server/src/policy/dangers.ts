@@ -1,5 +1,5 @@
 import type { Attestation, Danger } from '../attestors/index.ts'
-import { foldAsciiCase } from './ascii-case.ts'
+import { foldAsciiCase } from '../lib/index.ts'
 import { claimValue } from './operators.ts'
 import type { Condition } from './types.ts'
 

@@ -1,4 +1,4 @@
-import { foldAsciiCase } from './ascii-case.ts'
+import { foldAsciiCase } from '../lib/index.ts'
 import { parseRanges, rangesInside } from './cidr.ts'
 import { globInside } from './glob-inside.ts'
 import { conditionTest } from './operators.ts'

@@ -1,5 +1,5 @@
 import type { ClaimValue } from '../attestors/index.ts'
-import { foldAsciiCase } from './ascii-case.ts'
+import { foldAsciiCase } from '../lib/index.ts'
 import { isInRanges, parseAddress, parseRanges } from './cidr.ts'
 import { matchesGlob, parseGlob } from './glob.ts'
 import type { Condition, ConditionResult } from './types.ts'

@@ -83,6 +83,15 @@ export function createResourceStore({ database, kinds, now }: ResourceStoreDepen
     return found.idPrefix
   }
 
+  /** Every state of every resource, in the form of a stored row. */
+  function states() {
+    return database.read
+      .selectFrom('document_revisions as state')
+      .innerJoin('documents', 'documents.id', 'state.document_id')
+      .select(['state.document_id as id', 'state.kind', 'state.name', 'state.revision', 'state.body', 'state.enabled'])
+      .select(['documents.created_at', 'documents.updated_at', 'documents.deleted_at'])
+  }
+
   async function writeState(tx: Transaction<Tables>, row: DocumentRow, deleted: boolean): Promise<void> {
     const state: DocumentRevisionsTable = {
       document_id: row.id,
@@ -108,9 +117,7 @@ export function createResourceStore({ database, kinds, now }: ResourceStoreDepen
     },
 
     async loadAllAt(revision) {
-      const rows = await database.read
-        .selectFrom('document_revisions as state')
-        .innerJoin('documents', 'documents.id', 'state.document_id')
+      const rows = await states()
         .where('state.deleted', '=', 0)
         .where('state.revision', '=', (query) =>
           query
@@ -119,15 +126,6 @@ export function createResourceStore({ database, kinds, now }: ResourceStoreDepen
             .whereRef('newest.document_id', '=', 'state.document_id')
             .where('newest.revision', '<=', revision),
         )
-        .select([
-          'state.document_id as id',
-          'state.kind',
-          'state.name',
-          'state.revision',
-          'state.body',
-          'state.enabled',
-        ])
-        .select(['documents.created_at', 'documents.updated_at', 'documents.deleted_at'])
         .execute()
       return rows.map(toResource).sort(byKindAndName)
     },
@@ -154,21 +152,10 @@ export function createResourceStore({ database, kinds, now }: ResourceStoreDepen
     },
 
     async findAt(id, revision) {
-      const row = await database.read
-        .selectFrom('document_revisions as state')
-        .innerJoin('documents', 'documents.id', 'state.document_id')
+      const row = await states()
         .where('state.document_id', '=', id)
         .where('state.revision', '<=', revision)
         .orderBy('state.revision', 'desc')
-        .select([
-          'state.document_id as id',
-          'state.kind',
-          'state.name',
-          'state.revision',
-          'state.body',
-          'state.enabled',
-        ])
-        .select(['documents.created_at', 'documents.updated_at', 'documents.deleted_at'])
         .limit(1)
         .executeTakeFirst()
       return row && toResource(row)
