@@ -35,7 +35,8 @@ export function wrap(text: string, width: number): string[] {
     const next = rest[piece.length]
     const soft = next === ' ' ? piece.length : lastBreak(piece)
     const line = rest.slice(0, soft > 0 ? soft : piece.length)
-    lines.push(line.trimEnd())
+    // Only spaces: other white space belongs to the text.
+    lines.push(line.replace(/ +$/, ''))
     rest = rest.slice(line.length).replace(/^ +/, '')
   }
   if (rest !== '' || lines.length === 0) lines.push(rest)
