@@ -9,6 +9,7 @@ import pg from 'pg'
 import { systemNow } from '../../packages/server/src/lib/index.ts'
 import { MIGRATIONS } from '../../packages/server/src/schema/index.ts'
 import { migrateDatabase } from '../../packages/server/src/storage/index.ts'
+import { partitionRules } from '../../packages/server/src/storage/postgres/partitions.ts'
 
 /** A database of its own, with the role that owns its schema and the role that serves. */
 export interface TestPostgresDatabase {
@@ -127,4 +128,14 @@ export async function createPostgresDatabase(
     remove: () =>
       asSuperuser(superuserUrl, async (client) => void (await client.query(`DROP DATABASE ${name} WITH (FORCE)`))),
   }
+}
+
+/** Has the partition rules of a database look at a clock that is ahead, as if the server's own had been set. */
+export async function moveClock(migrateUrl: string, aheadMs: number): Promise<void> {
+  await asSuperuser(migrateUrl, async (owner) => {
+    for (const rule of partitionRules()) {
+      const moved = rule.replaceAll('clock_timestamp()', `(clock_timestamp() + interval '${aheadMs} milliseconds')`)
+      await owner.query(moved.replace('CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION'))
+    }
+  })
 }

@@ -116,6 +116,7 @@ test('the serving role owns nothing and has no privilege beyond its own', postgr
     rows.map(({ held }) => held),
     [
       'claims INSERT SELECT',
+      'dropped_ranges SELECT',
       'journal INSERT SELECT',
       'leadership DELETE INSERT SELECT UPDATE',
       'marks DELETE INSERT SELECT UPDATE',

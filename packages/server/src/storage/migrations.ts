@@ -12,6 +12,8 @@ export const STORAGE_MIGRATION: Migration = {
       revision ${integer} PRIMARY KEY, at ${integer} NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, detail TEXT NOT NULL)`,
     `CREATE TABLE leadership (
       id ${integer} PRIMARY KEY CHECK (id = 1), epoch ${integer} NOT NULL, holder TEXT NOT NULL, at ${integer} NOT NULL)`,
+    // Where rows of a partitioned table have been dropped: nothing is ever stored there again.
+    `CREATE TABLE dropped_ranges (table_name TEXT PRIMARY KEY, before_value ${integer} NOT NULL)`,
   ],
   appendOnly: ['schema_migrations', 'revisions'],
 }

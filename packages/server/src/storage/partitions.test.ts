@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
-import { TEST_ENGINE } from '../../../../test/support/database.ts'
+import { createTestTarget, TEST_ENGINE } from '../../../../test/support/database.ts'
+import { moveClock } from '../../../../test/support/postgres-database.ts'
 import {
   claimKey,
   openStorage,
@@ -138,4 +139,71 @@ test('a table that is not partitioned is refused', async (t) => {
     await assert.rejects(database.dropBefore(table, 1), TypeError)
     await assert.rejects(database.ensurePartitions(table, 1), TypeError)
   }
+})
+
+test('a claim that was dropped while the clock was ahead is not accepted again when it is back', async (t) => {
+  const real = Date.now()
+  let ahead = 0
+  const target = await createTestTarget(t, { empty: true })
+  const now = () => new Date(real + ahead)
+  const database = await openStorage(t, { target, now })
+  // The database's own clock is moved with that of the process.
+  const moveDatabase = async (ms: number) => {
+    if ('postgres' in target) await moveClock(target.postgres.migrateUrl ?? '', ms)
+  }
+  const write = (key: number, expiresAt: number, on = database) =>
+    on.createGuardedBatch(STORAGE_TEST_PLAN).write({ guard: [claimKey(key), 0, expiresAt], rows: {} })
+  const expiresAt = real + 240_000
+  assert.equal((await write(1, expiresAt)).won, true)
+  ahead = 2 * DAY_MS
+  await moveDatabase(ahead)
+  assert.equal((await database.dropBefore('claims', real + ahead - 150_000)) > 0, true, 'the attack takes place')
+  assert.equal(await claimCount(database), 0)
+  ahead = 0
+  await moveDatabase(0)
+  assert.equal((await write(1, expiresAt)).won, false)
+  assert.equal(await claimCount(database), 0)
+  assert.equal((await write(2, real + 3 * SPAN_MS)).won, true, 'what was never dropped is not refused')
+})
+
+test(
+  'a process that does not know that a partition was dropped loses its claims there too',
+  postgresOnly,
+  async (t) => {
+    const target = await createTestTarget(t, { empty: true })
+    const migrateUrl = 'postgres' in target ? (target.postgres.migrateUrl ?? '') : ''
+    const [first, second] = [await openStorage(t, { target }), await openStorage(t, { target })]
+    const expiresAt = Date.now() + 60_000
+    const batch = second.createGuardedBatch(STORAGE_TEST_PLAN)
+    const write = (key: number, at = expiresAt) => batch.write({ guard: [claimKey(key), 0, at], rows: {} })
+    assert.equal((await write(1)).won, true)
+    await moveClock(migrateUrl, 2 * DAY_MS)
+    assert.equal(await first.dropBefore('claims', Date.now() + DAY_MS), 1)
+    await moveClock(migrateUrl, 0)
+    const outcomes = await Promise.all([write(1), write(2), write(3, expiresAt + 3 * SPAN_MS)])
+    assert.deepEqual(
+      outcomes.map(({ won }) => won),
+      [false, false, true],
+    )
+    await assert.rejects(
+      second.transaction((tx) => sql`update dropped_ranges set before_value = 0`.execute(tx)),
+      /permission denied/,
+    )
+  },
+)
+
+test('a clock that is ahead for a minute has little dropped', async (t) => {
+  const target = await createTestTarget(t, { empty: true })
+  const real = Date.now()
+  let ahead = 0
+  const database = await openStorage(t, { target, now: () => new Date(real + ahead) })
+  const batch = database.createGuardedBatch(STORAGE_TEST_PLAN)
+  const expiries = [1, 2, 3, 4, 5].map((spans) => real + spans * SPAN_MS)
+  for (const [key, expiresAt] of expiries.entries()) {
+    await batch.write({ guard: [claimKey(key), 0, expiresAt], rows: {} })
+  }
+  ahead = 2 * DAY_MS
+  if ('postgres' in target) await moveClock(target.postgres.migrateUrl ?? '', ahead)
+  for (let run = 0; run < 3; run += 1) await database.dropBefore('claims', real + ahead)
+  assert.equal(await claimCount(database), 4)
 })

@@ -43,11 +43,18 @@ export interface SchemaMigrationsTable {
   applied_at: number
 }
 
+/** Rows of a partitioned table below `before_value` have been dropped. The value only grows, and no such row is stored again. */
+export interface DroppedRangesTable {
+  table_name: string
+  before_value: number
+}
+
 /** The tables that storage itself owns. */
 export interface StorageTables {
   schema_migrations: SchemaMigrationsTable
   revisions: RevisionsTable
   leadership: LeadershipTable
+  dropped_ranges: DroppedRangesTable
 }
 
 /** A committed change, as readers see it. */
@@ -116,7 +123,10 @@ export interface BatchEntry {
   readonly rows: BatchRows
 }
 
-/** What became of an entry: `won` is false when its guard row existed before (nothing of the entry is stored then). */
+/**
+ * What became of an entry: `won` is false when its guard row existed before, or lies where rows have been dropped and may have
+ * existed (nothing of the entry is stored then).
+ */
 export interface BatchOutcome {
   readonly won: boolean
   readonly batch: number
@@ -171,6 +181,8 @@ export interface Database<T extends StorageTables> {
   /**
    * Removes what lies wholly before `beforeValue` and is past: dropped partitions on PostgreSQL (an hour after their range, by
    * the database's clock), deleted rows (bounded per call) elsewhere. Returns how many partitions or rows went.
+   * How far it got is stored before anything goes, and a guard row below that never wins again, however a clock is moved. Called
+   * once a minute it advances at most five times as fast as time passes, so that a clock that is wrong for a minute costs minutes.
    */
   dropBefore(table: string, beforeValue: number): Promise<number>
   /** Rejects when the database does not answer within `timeoutMs`; for readiness. */

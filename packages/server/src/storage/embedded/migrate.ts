@@ -3,6 +3,7 @@ import type { StatementResult } from '../engine.ts'
 import {
   type AppliedMigration,
   type MigrationResult,
+  type PartitionedTable,
   pendingMigrations,
   recordStatement,
   sharedStatements,
@@ -20,6 +21,15 @@ function appendOnlyTriggers(table: string): readonly string[] {
     (act) => `CREATE TRIGGER ${table}_no_${act.toLowerCase()} BEFORE ${act} ON ${table}
       BEGIN SELECT RAISE(ABORT, '${table} is append-only'); END`,
   )
+}
+
+/** A row where others have been dropped is left out silently, as one that exists: it may have been among them. */
+function droppedRangeTrigger({ table, column }: PartitionedTable): string {
+  quoteName(table)
+  quoteName(column)
+  return `CREATE TRIGGER ${table}_not_dropped BEFORE INSERT ON ${table}
+    WHEN NEW.${column} < (SELECT before_value FROM dropped_ranges WHERE table_name = '${table}')
+    BEGIN SELECT RAISE(IGNORE); END`
 }
 
 async function readApplied(writer: Writer, tables: readonly string[]): Promise<readonly AppliedMigration[]> {
@@ -52,6 +62,7 @@ export async function migrateEmbedded(
       ...sharedStatements(migration, TYPES),
       ...(migration.embedded ?? []),
       ...(migration.appendOnly ?? []).flatMap(appendOnlyTriggers),
+      ...(migration.partitioned ?? []).map(droppedRangeTrigger),
       recordStatement(migration, at),
     ]
     await writer.ask({ act: 'script', statements })

@@ -4,9 +4,9 @@ import { SqliteAdapter, SqliteQueryCompiler } from 'kysely'
 import { ServiceError } from '../../errors.ts'
 import type { Now } from '../../lib/index.ts'
 import type { Engine, StatementResult, StorageLogger } from '../engine.ts'
-import { getPartitioned, type MigrationResult } from '../migrations.ts'
+import { getPartitioned, type MigrationResult, type PartitionedTable } from '../migrations.ts'
 import type { BatchPlan, BatchTable, Migration } from '../types.ts'
-import { quoteName } from '../values.ts'
+import { quoteName, type StorableValue } from '../values.ts'
 import { prepareDirectory, prepareFile } from './directory.ts'
 import { translateEmbedded } from './errors.ts'
 import { lockDirectory } from './lock.ts'
@@ -17,6 +17,8 @@ import { startWriter, type Writer } from './writer.ts'
 
 const DELETED_PER_STATEMENT = 2000
 const STATEMENTS_PER_DROP = 25
+/** A call drops no more than this stretch of a table, so that a clock that was set ahead for a minute has done little. */
+const MAX_ADVANCE_MS = 300_000
 
 /** What the embedded engine needs. */
 export interface EmbeddedDependencies {
@@ -95,13 +97,55 @@ export async function openEmbedded(dependencies: EmbeddedDependencies): Promise<
   const { writer } = opened
   const reader = openReader(opened.file)
 
-  async function write(sql: string, parameters: readonly number[]): Promise<StatementResult> {
+  async function write(sql: string, parameters: readonly StorableValue[]): Promise<StatementResult> {
     const release = await writer.turn()
     try {
       return (await writer.ask({ act: 'query', sql, parameters })) as StatementResult
     } finally {
       release()
     }
+  }
+
+  const dropped = new Set<string>()
+
+  /** Stores how far rows will now be dropped, and returns it; undefined when there is nothing to drop. */
+  async function raiseDroppedRange({ table, column }: PartitionedTable, limit: number): Promise<number | undefined> {
+    const { rows } = await reader.session.query(
+      `SELECT (SELECT min(${quoteName(column)}) FROM ${quoteName(table)}) AS oldest,
+        (SELECT before_value FROM dropped_ranges WHERE table_name = ?) AS reached`,
+      [table],
+    )
+    const { oldest = null, reached = null } = rows[0] ?? {}
+    if (oldest === null) return undefined
+    // Only the first time may it jump, over the time that this process was not running.
+    const from = dropped.has(table) && reached !== null ? Number(reached) : Math.max(Number(reached), Number(oldest))
+    dropped.add(table)
+    const before = Math.min(limit, from + MAX_ADVANCE_MS)
+    await write(
+      `INSERT INTO dropped_ranges (table_name, before_value) VALUES (?, ?)
+        ON CONFLICT (table_name) DO UPDATE SET before_value = max(before_value, excluded.before_value)`,
+      [table, before],
+    )
+    return before
+  }
+
+  async function dropRows(table: string, beforeValue: number): Promise<number> {
+    const partitioned = getPartitioned(migrations, table)
+    // Never what is still valid, as far as the clock can be believed. Where it cannot, the stored range refuses what was dropped.
+    const before = await raiseDroppedRange(partitioned, Math.min(beforeValue, now().getTime()))
+    if (before === undefined) return 0
+    const names = [quoteName(table), quoteName(partitioned.column)]
+    let removed = 0
+    for (let count = 0; count < STATEMENTS_PER_DROP; count += 1) {
+      const { changes } = await write(
+        `DELETE FROM ${names[0]} WHERE ${names[1]} IN
+          (SELECT DISTINCT ${names[1]} FROM ${names[0]} WHERE ${names[1]} < ? ORDER BY ${names[1]} LIMIT ?)`,
+        [before, DELETED_PER_STATEMENT],
+      )
+      removed += changes
+      if (changes === 0) break
+    }
+    return removed
   }
 
   return {
@@ -145,23 +189,7 @@ export async function openEmbedded(dependencies: EmbeddedDependencies): Promise<
       }
     },
     ensurePartitions: async (table) => void getPartitioned(migrations, table),
-    dropBefore: async (table, beforeValue) => {
-      const { column } = getPartitioned(migrations, table)
-      // Never what is still valid: a claim that goes too early is a proof accepted twice.
-      const before = Math.min(beforeValue, now().getTime())
-      const names = [quoteName(table), quoteName(column)]
-      let removed = 0
-      for (let count = 0; count < STATEMENTS_PER_DROP; count += 1) {
-        const { changes } = await write(
-          `DELETE FROM ${names[0]} WHERE ${names[1]} IN
-            (SELECT DISTINCT ${names[1]} FROM ${names[0]} WHERE ${names[1]} < ? ORDER BY ${names[1]} LIMIT ?)`,
-          [before, DELETED_PER_STATEMENT],
-        )
-        removed += changes
-        if (changes === 0) break
-      }
-      return removed
-    },
+    dropBefore: dropRows,
     ping: async () => {
       await reader.session.query('SELECT 1', [])
       await writer.ask({ act: 'query', sql: 'SELECT 1', parameters: [] })

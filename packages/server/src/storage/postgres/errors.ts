@@ -1,4 +1,5 @@
 import { ServiceError } from '../../errors.ts'
+import { DROPPED_RANGE } from './partitions.ts'
 
 /** Failures of the socket, not of a statement. */
 const SOCKET_CODES = new Set([
@@ -51,7 +52,7 @@ export function translatePostgres(error: unknown): unknown {
     return new ServiceError('store_unavailable', { internal: error.message, cause: error })
   }
   // A row whose partition does not exist and may not be made: before or beyond what is kept.
-  if (sqlState(error) === CHECK_VIOLATION && 'routine' in error && error.routine === 'ExecFindPartition') {
+  if (isMissingPartition(error)) {
     return new ServiceError('validation_failed', {
       detail: 'a row lies outside of the range that is kept',
       cause: error,
@@ -74,4 +75,14 @@ export function isStatementFaultPostgres(error: unknown): boolean {
 /** The database's own rules refuse to make a partition for a value. */
 export function isRefusedPartition(error: unknown): boolean {
   return sqlState(error) === CHECK_VIOLATION
+}
+
+/** The partition of a value has been dropped: what is not there any more may have been there. */
+export function isDroppedRange(error: unknown): boolean {
+  return sqlState(error) === DROPPED_RANGE
+}
+
+/** A row has no partition. */
+export function isMissingPartition(error: unknown): boolean {
+  return sqlState(error) === CHECK_VIOLATION && (error as { routine?: unknown }).routine === 'ExecFindPartition'
 }

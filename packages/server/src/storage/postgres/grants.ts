@@ -6,6 +6,9 @@ import { quoteName } from '../values.ts'
 
 const PRIVILEGES = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] as const
 
+/** What only the migrating role and the functions of storage write. */
+const READ_ONLY = new Set(['schema_migrations', 'dropped_ranges'])
+
 type Privilege = (typeof PRIVILEGES)[number]
 
 /** What the serving role may do with each table of the given migrations, and nothing beyond. */
@@ -22,7 +25,7 @@ export function tablePrivileges(
     for (const statement of [...migration.statements(types), ...(migration.postgres ?? [])]) {
       const table = /^\s*CREATE TABLE (?:IF NOT EXISTS )?([a-z][a-z0-9_]*)/.exec(statement)?.[1]
       if (table === undefined) continue
-      if (table === 'schema_migrations') privileges.set(table, ['SELECT'])
+      if (READ_ONLY.has(table)) privileges.set(table, ['SELECT'])
       // Rows of a partitioned table leave with their partition, through the function that checks its own dates.
       else if (appendOnly.has(table) || partitioned.has(table)) privileges.set(table, ['SELECT', 'INSERT'])
       else privileges.set(table, ['SELECT', 'INSERT', 'UPDATE', 'DELETE'])

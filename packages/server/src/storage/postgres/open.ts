@@ -8,13 +8,22 @@ import type { BatchPlan } from '../types.ts'
 import type { StorableValue } from '../values.ts'
 import { createBatchWriter } from './batch.ts'
 import { createPool } from './connect.ts'
-import { isRefusedPartition, isRetryablePostgres, isStatementFaultPostgres, translatePostgres } from './errors.ts'
+import {
+  isDroppedRange,
+  isMissingPartition,
+  isRefusedPartition,
+  isRetryablePostgres,
+  isStatementFaultPostgres,
+  translatePostgres,
+} from './errors.ts'
 import { LOCKS, REVISION_CHANNEL } from './locks.ts'
 import { assertCurrent, type MigratePostgresDependencies, migratePostgres } from './migrate.ts'
 import { openSession } from './session.ts'
 
 const POOL_SIZE = 10
 const BATCH_POOL_SIZE = 2
+/** Partitions are dropped at most this many times as fast as they fill, so that a clock set ahead for a minute has done little. */
+const MAX_PACE = 5
 const STREAM_IDLE_LIMIT = '10min'
 
 function toResult({ rows, rowCount }: pg.QueryResult): StatementResult {
@@ -119,6 +128,7 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
     throw translatePostgres(error)
   }
   const known = new Map<string, Set<number>>()
+  const lastDrop = new Map<string, number>()
   let plans = 0
 
   function isKnown(table: string, value: number): boolean {
@@ -142,12 +152,15 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
     })
   }
 
+  /** Makes the partitions of the rows. Returns the entries whose guard row lies in a range that has been dropped. */
   async function ensureFor(
     entries: readonly BatchWrite[],
     columns: ReturnType<typeof partitionColumns>,
-  ): Promise<void> {
+  ): Promise<ReadonlySet<BatchWrite>> {
+    const lost = new Set<BatchWrite>()
     for (const { position, table, column } of columns) {
-      for (const { guard, rows } of entries) {
+      for (const entry of entries) {
+        const { guard, rows } = entry
         const written = position === 0 ? (guard === null ? [] : [guard]) : (rows[position - 1] ?? [])
         for (const row of written) {
           const value = row[column]
@@ -155,12 +168,14 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
           try {
             await ensure(table, value)
           } catch (error) {
+            if (position === 0 && isDroppedRange(error)) lost.add(entry)
             // A range that may not be made: the row itself will be refused, and only its own entry fails.
-            if (!isRefusedPartition(error)) throw error
+            else if (!isRefusedPartition(error) && !isDroppedRange(error)) throw error
           }
         }
       }
     }
+    return lost
   }
 
   return {
@@ -176,9 +191,23 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
       plans += 1
       const write = createBatchWriter(batchPool, plan, settings.pooled ? undefined : `batch_${plans}`)
       const columns = partitionColumns(plan)
+      const commit = async (entries: readonly BatchWrite[]): Promise<readonly boolean[]> => {
+        const lost = await ensureFor(entries, columns)
+        if (lost.size === 0) return write(entries)
+        const left = entries.filter((entry) => !lost.has(entry))
+        const won = left.length === 0 ? [] : await write(left)
+        const winners = new Set(left.filter((_, index) => won[index] === true))
+        return entries.map((entry) => winners.has(entry))
+      }
       return async (entries) => {
-        await ensureFor(entries, columns)
-        return write(entries)
+        try {
+          return await commit(entries)
+        } catch (error) {
+          if (!isMissingPartition(error)) throw error
+          // Another process has dropped a partition that was known here. The statement is rolled back: asked again, it says so.
+          for (const { table } of columns) known.delete(table)
+          return commit(entries)
+        }
       }
     },
     lockRevisions: async (tx) => void (await sql.raw(`SELECT pg_advisory_xact_lock(${LOCKS.revisions})`).execute(tx)),
@@ -194,12 +223,18 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
       for (let range = Math.floor(upToValue / spanMs); range >= first; range -= 1) await ensure(table, range * spanMs)
     },
     dropBefore: async (table, beforeValue) => {
-      getPartitioned(migrations, table)
-      known.delete(table)
+      const { spanMs } = getPartitioned(migrations, table)
+      const since = performance.now() - (lastDrop.get(table) ?? Number.NEGATIVE_INFINITY)
+      if (since < spanMs / MAX_PACE) return 0
       const { rows } = await pool.query<{ dropped: number }>(`SELECT storage_drop_${table}($1) AS dropped`, [
         beforeValue,
       ])
-      return rows[0]?.dropped ?? 0
+      const dropped = rows[0]?.dropped ?? 0
+      if (dropped > 0) {
+        known.delete(table)
+        lastDrop.set(table, performance.now())
+      }
+      return dropped
     },
     ping: async () => void (await pool.query('SELECT 1')),
     close: async () => {
