@@ -38,14 +38,14 @@ export async function startInstance(deps: InstanceDeps): Promise<Instance> {
   let beatWallAt = now().getTime()
   let term = 0
   const hasLapsed = () => !(monotonicMs() - beatAt < SIGNS_WITHIN_MS && now().getTime() - beatWallAt < SIGNS_WITHIN_MS)
-  await database.transaction((tx) => insertInstance(tx, bootId, now()))
+  await database.transaction((tx) => insertInstance(tx, bootId, new Date(beatWallAt)))
   let running = false
   const beat = async () => {
     if (running) return
     running = true
     const [startedAt, startedWallAt] = [monotonicMs(), now().getTime()]
     try {
-      await database.transaction((tx) => touchInstance(tx, bootId, now()))
+      await database.transaction((tx) => touchInstance(tx, bootId, new Date(startedWallAt)))
       if (hasLapsed()) term += 1
       beatAt = startedAt
       beatWallAt = startedWallAt

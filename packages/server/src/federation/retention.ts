@@ -18,17 +18,22 @@ export interface RetentionDeps {
   readonly now: () => Date
 }
 
-/** Housekeeping of what the exchange writes; the leader calls it once a minute. */
+/**
+ * Housekeeping of what the exchange writes; the leader calls it once a minute. A clock that is wrong makes it delete too early, and
+ * what was deleted counts as used and revoked from then on (decision 0007): it never makes a proof usable again or ends a revocation.
+ */
 export function createRetention({
   database,
   claimsRetentionMs,
   now,
 }: RetentionDeps): (leader: Leader<Tables>) => Promise<void> {
+  let resumed = false
   return async (leader) => {
     const at = now().getTime()
     await database.ensurePartitions('proof_claims', at + PARTITIONS_AHEAD_MS)
     await database.dropBefore('proof_claims', at - PROOF_MARGIN_MS)
-    await leader.transaction((tx) => deleteExpiredRevocations(tx, new Date(at)))
+    await leader.transaction((tx) => deleteExpiredRevocations(tx, new Date(at), { mayJump: !resumed }))
+    resumed = true
     const before = new Date(at - claimsRetentionMs)
     for (let run = 0; run < TRANSACTIONS_PER_RUN; run += 1) {
       const removed = await leader.transaction((tx) => deleteClaimsBefore(tx, before, CLAIMS_PER_TRANSACTION))

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Now } from '../lib/index.ts'
 import type { RevocationsTable, Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
-import { insertRevocations, selectLiveRevocations } from './store.ts'
+import { insertRevocations, selectDroppedUpTo, selectRevocations } from './store.ts'
 import type { RevocableToken, RevocationKind, RevocationRequest } from './types.ts'
 
 /** What following revocations needs. */
@@ -13,7 +13,10 @@ export interface RevocationsDeps {
 
 /** The revocations that this process has applied. */
 export interface Revocations {
-  /** Whether anything applied here ends the token; the strictest of all rows wins (T23). */
+  /**
+   * Whether anything applied here ends the token; the strictest of all rows wins (T23). A token that expires where revocations have
+   * been deleted already is revoked too, though the clock may say that it is current.
+   */
   isRevoked(token: RevocableToken): boolean
   /** Records revocations: takes one revision for them, inside the caller's transaction. */
   append(tx: Transaction<Tables>, requests: readonly RevocationRequest[]): Promise<number>
@@ -21,20 +24,21 @@ export interface Revocations {
 }
 
 /**
- * Loads the live revocations and follows the revision log, so that a revocation is in force here before its revision counts as
- * applied. Memory: one map entry per revoked value, dropped when its last token has expired.
+ * Loads the stored revocations and follows the revision log, so that a revocation is in force here before its revision counts as
+ * applied. Memory: one map entry per revoked value, dropped at the next change after the leader has deleted its row.
  */
 export async function createRevocations({ database, now }: RevocationsDeps): Promise<Revocations> {
   const index = createIndex()
   let applied = 0
 
   const apply = async () => {
-    const rows = await selectLiveRevocations(database.read, applied, now())
+    const rows = await selectRevocations(database.read, applied)
     for (const row of rows) {
       index.add(row)
       applied = Math.max(applied, row.revision)
     }
-    index.dropExpired(now().getTime())
+    // After the rows: what was deleted between the two reads is below the second. Never by a clock, which can be set back.
+    index.drop(await selectDroppedUpTo(database.read))
   }
   // Subscribed before the first load, so that nothing committed in between is missed; adding a row twice changes nothing.
   const unsubscribe = database.revisions.subscribe(async (changes) => {
@@ -66,6 +70,7 @@ interface RevokedUpTo {
 
 function createIndex() {
   const entries = new Map<string, RevokedUpTo>()
+  let droppedUpToMs = 0
   const name = (kind: RevocationKind, value: string) => `${kind}\0${value}`
   const upTo = (kind: RevocationKind, value: string) => entries.get(name(kind, value))?.upToRevision ?? -1
   return {
@@ -77,10 +82,13 @@ function createIndex() {
         expiresAtMs: Math.max(before?.expiresAtMs ?? 0, row.expires_at),
       })
     },
-    dropExpired(nowMs: number) {
-      for (const [key, entry] of entries) if (entry.expiresAtMs <= nowMs) entries.delete(key)
+    drop(upToMs: number) {
+      droppedUpToMs = Math.max(droppedUpToMs, upToMs)
+      for (const [key, entry] of entries) if (entry.expiresAtMs <= droppedUpToMs) entries.delete(key)
     },
     covers(token: RevocableToken): boolean {
+      // Not negated: an expiry that is no number is refused.
+      if (!(token.expiresAt.getTime() > droppedUpToMs)) return true
       if (entries.size === 0) return false
       const { revision } = token
       return (

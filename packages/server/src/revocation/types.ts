@@ -9,7 +9,7 @@ export interface RevocationRequest {
   readonly upToRevision: number | undefined
   readonly reason: string
   readonly actor: string
-  /** When the last token that this can concern expires; the row may be purged afterwards. */
+  /** When the last token that this can concern expires, by the clock that is now; the row may be purged afterwards. */
   readonly expiresAt: Date
 }
 
@@ -24,4 +24,5 @@ export interface RevocableToken {
   readonly serviceId: string | undefined
   /** `cs.rev`: the revision that the token's decision was made on. */
   readonly revision: number
+  readonly expiresAt: Date
 }

@@ -171,7 +171,10 @@ export interface WorkloadsTable {
   environments: string
 }
 
-/** One row per name: facts of this installation that are made once (`installation_id`, `log_origin`, `seal_check`). */
+/**
+ * One row per name: facts of this installation that are made once (`installation_id`, `log_origin`, `seal_check`), and how far
+ * revocations have been deleted (`revocations_dropped_up_to`).
+ */
 export interface SettingsTable {
   name: string
   value: string
