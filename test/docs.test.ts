@@ -54,7 +54,9 @@ test('every resource document that is shown is valid for its kind', () => {
 })
 
 test('every configuration that is shown loads', () => {
-  for (const name of ['owner-url', 'server-url']) writeFileSync(join(directory, name), 'postgres://db.acme.example/cs')
+  for (const name of ['owner-url', 'server-url']) {
+    writeFileSync(join(directory, name), 'postgres://db.acme.example/cs', { mode: 0o600 })
+  }
   const shown = BLOCKS.filter(({ language, text }) => language === 'yaml' && /^issuer:/m.test(text))
   assert.ok(shown.length >= 3)
   for (const block of shown) {

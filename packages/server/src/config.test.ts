@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { test } from 'node:test'
 import { loadConfig } from './config.ts'
 import { ServiceError } from './errors.ts'
@@ -146,4 +147,34 @@ test('paths are relative to the file, and the defaults need nothing but the issu
   assert.equal(config.signing.sealKeyFile, join(directory, 'data', 'kek'))
   assert.equal(config.managementAudience, `${issuer}/v1`)
   assert.equal(config.database, undefined)
+})
+
+test('a file with a database URL that others can read is refused, and the fault holds no part of it', () => {
+  const url = 'postgres://cs:not-a-secret@db.example/cs'
+  for (const mode of [0o644, 0o604, 0o666, 0o602, 0o620, 0o660]) {
+    const file = write(`url-${mode.toString(8)}`, url)
+    chmodSync(file, mode)
+    const one = { url: 'postgres://db/cs' }
+    for (const [name, database] of Object.entries({
+      urlFile: { urlFile: file },
+      directFile: { ...one, directFile: file },
+      migrateUrlFile: { ...one, migrateUrlFile: file },
+    })) {
+      const faults = faultsOf(() => loadConfig({ overrides: { issuer, database } }))
+      assert.equal(faults.length, 1, faults.join())
+      assert.match(faults[0] ?? '', new RegExp(`database.${name} .*${mode.toString(8)}.*chmod 600`))
+      assert.doesNotMatch(faults[0] ?? '', /not-a-secret/)
+    }
+  }
+})
+
+test('a file with a database URL may be readable by the group only where root has mounted it', () => {
+  const url = 'postgres://db.example/cs'
+  const file = write('url-mounted', url)
+  chmodSync(file, 0o640)
+  const load = () => loadConfig({ overrides: { issuer, database: { urlFile: file } } })
+  if (process.getuid?.() === 0) assert.equal(load().database?.url, url)
+  else assert.match(faultsOf(load)[0] ?? '', /can be read by others/)
+  chmodSync(file, 0o400)
+  assert.equal(load().database?.url, url)
 })

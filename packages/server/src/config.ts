@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
@@ -385,6 +385,20 @@ function parseIssuer(issuer: string, report: Report): URL | undefined {
   return url
 }
 
+/** The text of a file that holds a secret, or its mode when others could read or write it: the rule of the seal key's file. */
+function readPrivateFile(path: string): { readonly text: string } | { readonly mode: number } {
+  const descriptor = openSync(path, 'r')
+  try {
+    // Of the open file, so that it is the one that is read.
+    const { mode, uid } = fstatSync(descriptor)
+    const mountedByRoot = uid === 0 && (mode & 0o027) === 0
+    if ((mode & 0o077) !== 0 && !mountedByRoot) return { mode: mode & 0o777 }
+    return { text: readFileSync(descriptor, 'utf8') }
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 function readDatabaseUrls(
   database: z.output<typeof schema>['database'],
   path: (name: string) => string,
@@ -406,7 +420,14 @@ function readDatabaseUrls(
     }
     if (file === undefined) return value
     try {
-      return readFileSync(path(file), 'utf8').replace(/\n$/, '')
+      const secret = readPrivateFile(path(file))
+      if ('text' in secret) return secret.text.replace(/\n$/, '')
+      report(
+        `database.${name}File`,
+        `can be read by others (mode ${secret.mode.toString(8)})`,
+        'run chmod 600 on it; a file that root owns may have mode 440 (Kubernetes: defaultMode 0440 and fsGroup)',
+      )
+      return undefined
     } catch (error) {
       report(
         `database.${name}File`,
