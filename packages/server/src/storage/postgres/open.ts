@@ -220,7 +220,15 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
       const { spanMs } = getPartitioned(migrations, table)
       const first = Math.floor(Math.min(upToValue, now().getTime()) / spanMs)
       // The furthest first: where it may not be made, none is.
-      for (let range = Math.floor(upToValue / spanMs); range >= first; range -= 1) await ensure(table, range * spanMs)
+      for (let range = Math.floor(upToValue / spanMs); range >= first; range -= 1) {
+        try {
+          await ensure(table, range * spanMs)
+        } catch (error) {
+          // From here down everything has been dropped, and stays so.
+          if (isDroppedRange(error)) return
+          throw error
+        }
+      }
     },
     dropBefore: async (table, beforeValue) => {
       const { spanMs } = getPartitioned(migrations, table)
