@@ -63,6 +63,8 @@ export interface RunningServer {
 
 /** The longest life of an access token, which a retired key stays published for. */
 const MAX_TOKEN_LIFE_MS = MAX_TTL_SECONDS * 1000
+/** How long an export waits for the newest events to be sealed. */
+const EXPORT_SEAL_WAIT_MS = 3_000
 const MONOTONIC = () => performance.now()
 const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
 
@@ -200,6 +202,12 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     now,
   })
   const idempotency = createIdempotency({ database, now })
+  // An export ends at a checkpoint: what is committed when somebody asks for it is sealed first, here or by the leader. A log that
+  // refuses to be sealed is exported as far as it goes, which is the evidence that is wanted then.
+  async function* exportSealed(): AsyncIterable<string> {
+    await sealer.sealNow({ timeoutMs: EXPORT_SEAL_WAIT_MS }).catch(onFailure)
+    yield* eventLog.export()
+  }
   const explanations = { database, eventLog, refusals, resources, builtinServices: [management] }
   const snapshot = () => snapshots.current()
   const loopbackOnly = LOOPBACK.includes(config.listen.host)
@@ -253,7 +261,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
         localActor: LOCAL_SOCKET_ACTOR,
         administration,
         idempotency,
-        events: eventLog,
+        events: { ...eventLog, export: exportSealed },
         workloads,
         explain: createExplain(explanations),
         generatePolicy: createGeneratePolicy({ ...explanations, now }),
