@@ -91,7 +91,8 @@ function render(c: HttpContext, error: ServiceError, issuer: string, requestId: 
 function refuseForeignHost(c: HttpContext, allowed: ReadonlySet<string> | undefined): void {
   if (allowed === undefined || listenerOf(c) === 'local-socket') return
   // RFC 9112 section 3.2.2: with a target in absolute form its host counts, so both must be ours.
-  const target = new URL(c.req.url).host
+  // A Host that makes no URL (`-127.0.0.1`) is none of ours either.
+  const target = URL.parse(c.req.url)?.host ?? ''
   const header = c.req.header('host')?.toLowerCase() ?? target
   if (!allowed.has(header) || !allowed.has(target)) throw new ServiceError('host_not_allowed')
 }

@@ -181,3 +181,14 @@ function sendRaw(port: number, text: string): Promise<string> {
     socket.write(text)
   })
 }
+
+test('a Host that makes no URL is refused as foreign, and is no failure of ours (W-12)', async (t) => {
+  const { plain, fast, logged } = await startBoth(t)
+  for (const host of ['-127.0.0.1:1', 'a..b', '[::1', 'sts.acme.example:99999', '%zz', '-']) {
+    for (const port of [plain, fast]) {
+      const { status } = await send(port, { headers: { ...form, host }, body: 'a=b' })
+      assert.ok(status === 421 || status === 400, `${host}: ${status}`)
+    }
+  }
+  assert.deepEqual(logged, [])
+})

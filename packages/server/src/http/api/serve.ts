@@ -85,7 +85,9 @@ async function respondOnce(
   work: () => Promise<Reply>,
 ): Promise<Response> {
   // What makes it the same request: method, path with query, precondition, body.
-  const { pathname, search } = new URL(c.req.url)
+  const url = URL.parse(c.req.url)
+  if (url === null) throw new ServiceError('invalid_request', { detail: 'the Host header or the target is not valid' })
+  const { pathname, search } = url
   const request = createHash('sha256')
     .update(JSON.stringify([c.req.method, pathname, search, c.req.header('if-match') ?? '']))
     .update(input.bytes)
