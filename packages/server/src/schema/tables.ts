@@ -44,7 +44,7 @@ export interface RevocationsTable {
 /** Private keys are sealed; `public_jwk` is the JSON text of the public half. */
 export interface SigningKeysTable {
   kid: string
-  /** access_token or checkpoint: one key, one purpose (G-05). */
+  /** access_token, checkpoint or receipt: one key, one purpose (G-05). */
   purpose: string
   alg: string
   state: string

@@ -4,7 +4,7 @@
  * `seal.ts` is the key-encryption key. No private key leaves this folder; callers get a `Signer`.
  */
 export { type OpenSealKeyInput, openSealKey } from './open.ts'
-export { createKeyRing, type KeyRingDeps, type ManagedKeyRing } from './ring.ts'
+export { createKeyRing, type KeyRingDeps, type ManagedKeyRing, type NotePublicKey } from './ring.ts'
 export type { RingName } from './rotation.ts'
 export { createSealKey, type SealKey, type SealKeyFile } from './seal.ts'
 export type { KeyPurpose, KeyState, RotationSchedule, SigningKey } from './states.ts'

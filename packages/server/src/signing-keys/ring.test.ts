@@ -54,11 +54,11 @@ test('two processes that start at once make one active key per ring', async (t) 
   const { database, open } = await fixture(t)
   const rings = await Promise.all([open(), open(), open()])
   const active = await database.read.selectFrom('signing_keys').select('kid').where('state', '=', 'active').execute()
-  assert.equal(active.length, 2, 'one for access tokens, one for checkpoints')
+  assert.equal(active.length, 3, 'one for access tokens, one for checkpoints, one for receipts')
   assert.equal(new Set(rings.map((ring) => ring.active().kid)).size, 1)
 })
 
-test('the key set holds no checkpoint key, no private member and no key that is not published (G-05, G-08)', async (t) => {
+test('the key set holds no key of checkpoints or receipts, no private member and no key that is not published (G-05, G-08)', async (t) => {
   const { open } = await fixture(t)
   const ring = await open()
   const { keys } = ring.jwks()
@@ -67,7 +67,13 @@ test('the key set holds no checkpoint key, no private member and no key that is 
     [[ring.active().kid, 'ES256', 'sig']],
   )
   for (const key of keys) assert.ok(!('d' in key))
-  assert.notEqual(ring.checkpointSigner().kid, ring.active().kid)
+  const kids = [ring.active().kid, ring.checkpointSigner().kid, ring.receiptSigner().kid]
+  assert.equal(new Set(kids).size, 3)
+  assert.deepEqual(
+    ring.receiptPublicKeys().map(({ kid, publicKey }) => [kid, publicKey.length]),
+    [[ring.receiptSigner().kid, 32]],
+  )
+  assert.ok(!ring.checkpointPublicKeys().some(({ kid }) => kid === ring.receiptSigner().kid))
 })
 
 test('rotates with publish-ahead: the next key is in the set a day before it signs, the old one stays for its tokens (G-02)', async (t) => {

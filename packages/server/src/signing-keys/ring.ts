@@ -23,6 +23,13 @@ export interface KeyRingDeps {
   readonly now: Now
 }
 
+/** The public half of an Ed25519 key that signs notes, for those who verify them. */
+export interface NotePublicKey {
+  readonly kid: string
+  /** 32 raw bytes. */
+  readonly publicKey: Uint8Array
+}
+
 /** A key ring with its life: loading, rotation, and what the audit log signs checkpoints with. */
 export interface ManagedKeyRing extends KeyRing {
   /** Makes a ring for an algorithm if there is none, and resolves when its key is active here. */
@@ -30,7 +37,9 @@ export interface ManagedKeyRing extends KeyRing {
   /** Rotates what is due as the leader; call it once a minute. Resolves to the number of steps done. */
   rotate(leader: Leader<Tables>): Promise<number>
   /** Raw 32-byte public keys of all checkpoint keys ever made, active first, for verifiers of old checkpoints. */
-  checkpointPublicKeys(): readonly { readonly kid: string; readonly publicKey: Uint8Array }[]
+  checkpointPublicKeys(): readonly NotePublicKey[]
+  /** The same for the keys that sign receipts. */
+  receiptPublicKeys(): readonly NotePublicKey[]
   /** All keys, newest first, without private halves. */
   list(): readonly SigningKey[]
   close(): void
@@ -47,10 +56,13 @@ interface LoadedKey extends SigningKey {
  */
 export async function createKeyRing(deps: KeyRingDeps): Promise<ManagedKeyRing> {
   const { database, sealKey, schedule } = deps
-  const checkpointRing: RingName = { purpose: 'checkpoint', alg: 'Ed25519' }
+  const noteRings: readonly RingName[] = [
+    { purpose: 'checkpoint', alg: 'Ed25519' },
+    { purpose: 'receipt', alg: 'Ed25519' },
+  ]
   const scheduleFor = (ring: RingName): RotationSchedule =>
-    // The checkpoint key identifies the log to auditors, so it changes only by command.
-    ring.purpose === 'checkpoint' ? { ...schedule, activeMs: Number.POSITIVE_INFINITY } : schedule
+    // Auditors know the log and its receipts by these keys, so they change only by command.
+    ring.purpose === 'access_token' ? schedule : { ...schedule, activeMs: Number.POSITIVE_INFINITY }
   const rotation = { ...deps, scheduleFor }
   let keys: readonly LoadedKey[] = []
 
@@ -87,7 +99,19 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<ManagedKeyRing> 
     await load()
   }
 
-  await ensureRings([...accessTokenRings(), checkpointRing])
+  const noteSigner = (purpose: KeyPurpose): Signer => {
+    const signer = activeSigner(purpose, 'Ed25519')
+    if (!signer) throw new ServiceError('store_unavailable', { internal: `no active ${purpose} key` })
+    return signer
+  }
+
+  const notePublicKeys = (purpose: KeyPurpose): NotePublicKey[] =>
+    keys
+      .filter((key) => key.purpose === purpose)
+      .sort((a, b) => Number(b.state === 'active') - Number(a.state === 'active'))
+      .map((key) => ({ kid: key.kid, publicKey: rawEd25519(key.publicJwk) }))
+
+  await ensureRings([...accessTokenRings(), ...noteRings])
   const unsubscribe = database.revisions.subscribe(async (changes) => {
     if (changes.some((change) => change.kind === 'signing_key')) await load()
   })
@@ -98,16 +122,10 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<ManagedKeyRing> 
       if (!signer) throw new ServiceError('store_unavailable', { internal: `no active ${alg} key` })
       return signer
     },
-    checkpointSigner() {
-      const signer = activeSigner('checkpoint', 'Ed25519')
-      if (!signer) throw new ServiceError('store_unavailable', { internal: 'no active checkpoint key' })
-      return signer
-    },
-    checkpointPublicKeys: () =>
-      keys
-        .filter((key) => key.purpose === 'checkpoint')
-        .sort((a, b) => Number(b.state === 'active') - Number(a.state === 'active'))
-        .map((key) => ({ kid: key.kid, publicKey: rawEd25519(key.publicJwk) })),
+    checkpointSigner: () => noteSigner('checkpoint'),
+    receiptSigner: () => noteSigner('receipt'),
+    checkpointPublicKeys: () => notePublicKeys('checkpoint'),
+    receiptPublicKeys: () => notePublicKeys('receipt'),
     jwks: () => ({
       keys: keys
         .filter((key) => key.purpose === 'access_token' && VISIBLE.includes(key.state))
@@ -115,9 +133,7 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<ManagedKeyRing> 
     }),
     ensure: (alg) => ensureRings([{ purpose: 'access_token', alg }]),
     rotate: async (leader) => {
-      const done = await rotateDue(rotation, [...accessTokenRings(), checkpointRing], (work) =>
-        leader.transaction(work),
-      )
+      const done = await rotateDue(rotation, [...accessTokenRings(), ...noteRings], (work) => leader.transaction(work))
       if (done > 0) await load()
       return done
     },

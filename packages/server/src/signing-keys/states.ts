@@ -4,8 +4,8 @@ import type { SigningAlgorithm } from './types.ts'
 /** Life of a signing key; it never goes back. */
 export type KeyState = 'generated' | 'published' | 'active' | 'retired' | 'removed' | 'destroyed'
 
-/** What a key is for. One key, one purpose (G-05). */
-export type KeyPurpose = 'access_token' | 'checkpoint'
+/** What a key is for: our tokens, checkpoints of the audit log, receipts of revocations. One key, one purpose (G-05). */
+export type KeyPurpose = 'access_token' | 'checkpoint' | 'receipt'
 
 /** A signing key as its row tells it, without the private half. */
 export interface SigningKey {

@@ -17,6 +17,8 @@ export interface KeyRing {
   active(alg?: SigningAlgorithm): Signer
   /** The Ed25519 signer of audit checkpoints, which signs nothing else. */
   checkpointSigner(): Signer
+  /** The Ed25519 signer of receipts, which signs nothing else. */
+  receiptSigner(): Signer
   /** Public keys that verifiers must know now: published, active, retired. Computed from state at call time. */
   jwks(): { keys: readonly JsonObject[] }
 }
