@@ -15,7 +15,7 @@ import { createProofSource, type ProofSource } from './proofs.ts'
 import type { Bar, BenchResult } from './report.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const cli = join(here, '../packages/server/dist/cli/main.js')
+const cli = join(here, '../packages/server/dist/bundle/main.js')
 const AUDIENCE = 'https://orders.acme.internal'
 /** Enough for the compiler to have seen the whole path: a service runs for weeks, a benchmark for seconds. */
 const WARM_UP = 8_000

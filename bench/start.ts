@@ -8,7 +8,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type { BenchResult } from './report.ts'
 
-const cli = join(dirname(fileURLToPath(import.meta.url)), '../packages/server/dist/cli/main.js')
+const cli = join(dirname(fileURLToPath(import.meta.url)), '../packages/server/dist/bundle/main.js')
 const ROUNDS = 9
 
 /** Median wall times of three kinds of start, interleaved so that a slow moment of the machine meets all of them. */

@@ -35,7 +35,7 @@ function build() {
     const status = step(`build ${name}`, 'tsc', ['-p', `packages/${name}/tsconfig.build.json`])
     if (status !== 0) return status
   }
-  return 0
+  return step('bundle the command', process.execPath, ['scripts/bundle.ts'])
 }
 
 /** The suite on a private PostgreSQL that starts and stops with it. */
@@ -72,7 +72,7 @@ const commands = {
       () => step('unused code', 'knip', []),
     ),
   format: () => step('', 'biome', ['check', '--write']),
-  built: (args) => step('', process.execPath, ['packages/server/dist/cli/main.js', ...args]),
+  built: (args) => step('', process.execPath, ['packages/server/dist/bundle/main.js', ...args]),
   quickstart: (args) => node('packages/server/src/cli/main.ts', 'quickstart', ...args),
   bench: (args) => node('bench/run.ts', ...args),
   docs: () => node('scripts/generate-docs.ts'),

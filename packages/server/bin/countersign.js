@@ -21,5 +21,5 @@ if (existsSync(source)) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))
 } else {
-  await import('../dist/cli/main.js')
+  await import('../dist/bundle/main.js')
 }
