@@ -4,7 +4,7 @@ import { randomBytes } from './random.ts'
 const RANDOM_BYTES = 10
 
 /** The prefixes of every id in the product; the prefix says what an id names. */
-export type IdPrefix = 'wl' | 'svc' | 'tp' | 'pol' | 'team' | 'per' | 'evt' | 'ref' | 'boot' | 'req' | 'jti'
+export type IdPrefix = 'wl' | 'svc' | 'tp' | 'pol' | 'team' | 'per' | 'evt' | 'ref' | 'boot' | 'req' | 'jti' | 'rcpt'
 
 /**
  * A new id: prefix, 48 bits of milliseconds, 80 random bits, in Crockford base32 (26 characters).

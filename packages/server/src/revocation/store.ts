@@ -27,6 +27,7 @@ export async function insertRevocations(
     reason: request.reason,
     actor: request.actor,
     expires_at: request.expiresAt.getTime() + aheadMs,
+    issued_before: request.issuedBefore?.getTime() ?? null,
   }))
   await tx
     .insertInto('revocations')

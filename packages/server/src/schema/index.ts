@@ -5,7 +5,8 @@
  */
 import type { Migration } from '../storage/index.ts'
 import { mainJob } from './migrations/0001-main-job.ts'
+import { verifyAndRevoke } from './migrations/0002-verify-and-revoke.ts'
 
 /** Every schema migration, in order; the last version is what this binary understands. */
-export const MIGRATIONS: readonly Migration[] = [mainJob]
+export const MIGRATIONS: readonly Migration[] = [mainJob, verifyAndRevoke]
 export type * from './tables.ts'

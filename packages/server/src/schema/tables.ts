@@ -29,7 +29,7 @@ export interface DocumentRevisionsTable {
 /** What no token may outlive: one row per revoked thing. `revision` is the row's position in the revision log. */
 export interface RevocationsTable {
   revision: number
-  /** jti, subject, workload, policy, provider, service, signing_key */
+  /** jti, subject, workload, policy, provider, service, signing_key, issued_before */
   kind: string
   value: string
   at: number
@@ -39,6 +39,8 @@ export interface RevocationsTable {
   actor: string
   /** When every token that the row can concern has expired: the row may be purged after it. */
   expires_at: number
+  /** Kind issued_before: tokens whose `iat` is before this instant are refused; null for the other kinds. */
+  issued_before: number | null
 }
 
 /** Private keys are sealed; `public_jwk` is the JSON text of the public half. */
@@ -56,6 +58,8 @@ export interface SigningKeysTable {
   retired_at: number | null
   removed_at: number | null
   destroyed_at: number | null
+  /** When it was revoked: it is out of the key set and its tokens are refused from then on. Null unless that happened. */
+  revoked_at: number | null
 }
 
 /** A running server process. Its heartbeat bounds how long it may go on signing. */
@@ -190,6 +194,58 @@ export interface IdempotencyTable {
   body: string
 }
 
+/**
+ * How long a verifier may answer from what it has applied. Instants are the database's, so that clocks of replicas do not matter;
+ * a revocation reads the live rows under the revision lock.
+ */
+export interface VerifierLeasesTable {
+  /** `WORKLOAD_ID/INSTANCE`. */
+  follower_id: string
+  workload_id: string
+  instance: string
+  service_id: string
+  /** The revision that it had applied when the lease was granted: the head of that moment. */
+  applied: number
+  /** When `applied` last changed. */
+  applied_at: number
+  granted_at: number
+  lease_until: number
+  /** `deny` or `last-known-good`: what the verifier was told to do without a lease. */
+  on_unavailable: string
+  /** When the verifier itself ended the lease, or lost it because it could not show that it follows; null otherwise. */
+  ended_at: number | null
+}
+
+/** What a revocation was answered with. `note` and `proof` come with the state `final`. */
+export interface ReceiptsTable {
+  id: string
+  event_id: string
+  revision: number
+  kind: string
+  value: string
+  reason: string
+  actor: string
+  committed_at: number
+  /** pending or final */
+  state: string
+  /** JSON of what was computed at the commit: the bounds of the services. */
+  body: string
+  final_at: number | null
+  final_event_id: string | null
+  note: string | null
+  proof: string | null
+}
+
+/** A verifier that held a lease when something was revoked. */
+export interface ReceiptFollowersTable {
+  receipt_id: string
+  follower_id: string
+  workload_id: string
+  service_id: string
+  lease_until: number
+  confirmed_at: number | null
+}
+
 /** Every table of the product, by name. */
 export interface Tables extends StorageTables {
   documents: DocumentsTable
@@ -211,4 +267,7 @@ export interface Tables extends StorageTables {
   workloads: WorkloadsTable
   settings: SettingsTable
   idempotency: IdempotencyTable
+  verifier_leases: VerifierLeasesTable
+  receipts: ReceiptsTable
+  receipt_followers: ReceiptFollowersTable
 }
