@@ -13,6 +13,7 @@ export interface TreeHead {
 export type OpenedCheckpoint =
   | { readonly ok: true; readonly head: TreeHead; readonly signedBy: readonly VerifierKey[] }
   | Extract<OpenedNote, { ok: false }>
+  | { readonly ok: false; readonly reason: 'wrong_origin'; readonly detail: string }
 
 /** The note text of a tree head: origin, size and base64 root, one per line (C2SP tlog-checkpoint). @throws TypeError */
 export function formatTreeHead(head: TreeHead): string {
@@ -42,12 +43,18 @@ export function signCheckpoint(head: TreeHead, signers: readonly CheckpointSigne
   return signNote(formatTreeHead(head), signers)
 }
 
-/** Opens a checkpoint: the signature first, then the tree head in the text that it covers. */
+/**
+ * Opens a checkpoint: the signature first, then the tree head in the text that it covers. One of the keys must bear the name of
+ * the log (C2SP tlog-checkpoint): neither a witness's key nor the one of its receipts can sign a tree head of it.
+ */
 export function openCheckpoint(note: string, keys: readonly VerifierKey[]): OpenedCheckpoint {
   const opened = openNote(note, keys)
   if (!opened.ok) return opened
   const head = parseTreeHead(opened.text)
   if (head === undefined) return { ok: false, reason: 'malformed', detail: 'the text of the note is no tree head' }
+  if (!opened.signedBy.some((key) => key.name === head.origin)) {
+    return { ok: false, reason: 'wrong_origin', detail: 'it is not signed with a key of the log that it names' }
+  }
   return { ok: true, head, signedBy: opened.signedBy }
 }
 

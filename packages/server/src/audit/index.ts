@@ -26,6 +26,24 @@ export {
 } from './note.ts'
 export { printable } from './printable.ts'
 export { type ConsistencyClaim, type InclusionClaim, provesConsistency, provesInclusion } from './proofs.ts'
+export {
+  isSignedFor,
+  parseReceiptJson,
+  type ReceiptBound,
+  type ReceiptFacts,
+  type ReceiptFollower,
+  type ReceiptService,
+  toReceiptJson,
+  toSignedFacts,
+} from './receipt-facts.ts'
+export { receiptKeyName, signReceiptNote } from './receipt-note.ts'
+export {
+  looksLikeReceipt,
+  RECEIPT_EVENT,
+  type ReceiptCheck,
+  type ReceiptVerdict,
+  verifyReceipt,
+} from './receipt-verify.ts'
 export { createSealer, type Sealer, type SealerAlarm, type SealerDependencies } from './sealer.ts'
 export type * from './types.ts'
 export { type ExportExpectation, type ExportVerdict, verifyExport } from './verify.ts'

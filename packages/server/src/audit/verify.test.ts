@@ -220,6 +220,14 @@ describe('verifying an export that was tampered with (A-06)', () => {
     await assertFault(sample.with(0, header), { kind: 'wrong_origin' })
   })
 
+  it('G-05: finds a checkpoint that a key of another name has signed, such as that of the receipts of the log', async () => {
+    const receipts = createTestSigner(`${ORIGIN}/receipts`)
+    const forged = writeSampleExport(10, [3, 7, 10], { signer: receipts })
+    const trustedKeys = [signer.verifierKey, receipts.verifierKey]
+    await assertFault(forged, { kind: 'wrong_origin', line: 5 }, { trustedKeys })
+    await assertFault(forged, { kind: 'wrong_origin', line: 5 })
+  })
+
   it('finds checkpoints of a key that is not trusted, also under the name of one that is', async () => {
     const impostor = createTestSigner(ORIGIN)
     const forged = writeSampleExport(10, [3, 7, 10], { signer: impostor })

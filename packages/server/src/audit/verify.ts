@@ -89,7 +89,10 @@ function createVerification({ trustedKeys, expected }: ExportExpectation) {
 
   function readExpected(note: string, origin: string) {
     const opened = openCheckpoint(note, keys)
-    if (!opened.ok) return faults.add({ kind: 'expected_invalid', line, detail: opened.detail })
+    if (!opened.ok) {
+      const kind = opened.reason === 'wrong_origin' ? opened.reason : 'expected_invalid'
+      return faults.add({ kind, line, detail: opened.detail })
+    }
     if (opened.head.origin !== origin) {
       return faults.add({ kind: 'wrong_origin', line, detail: 'the expected checkpoint is of another log' })
     }
@@ -272,7 +275,8 @@ function rangeOf(first: number, last: number): { range?: { first: number; last: 
   return first <= last ? { range: { first, last } } : {}
 }
 
-function parseTrustedKeys(texts: readonly string[]): readonly VerifierKey[] {
+/** Verifier keys from their strings. @throws ServiceError validation_failed for a string that is none */
+export function parseTrustedKeys(texts: readonly string[]): readonly VerifierKey[] {
   return texts.map((text) => {
     const key = parseVerifierKey(text)
     if (key === undefined)
