@@ -17,6 +17,9 @@ const CODES = {
   token_expired: { retryable: false, message: 'the token has expired' },
   token_not_yet_valid: { retryable: false, message: 'the token is not valid yet' },
   token_lifetime_exceeded: { retryable: false, message: 'the token lives longer than allowed' },
+  token_revoked: { retryable: false, message: 'the token has been revoked' },
+  token_not_revocable: { retryable: false, message: 'the token does not say what its revocation is decided by' },
+  revocation_unavailable: { retryable: true, message: 'nobody can say now whether the token has been revoked' },
   key_unknown: { retryable: false, message: 'no usable key of the issuer matches the token' },
   key_invalid: { retryable: false, message: 'the key cannot be used for verification' },
   key_set_invalid: { retryable: false, message: 'the key set is refused as a whole' },
@@ -28,6 +31,21 @@ const CODES = {
   fetch_timeout: { retryable: true, message: 'the document was not received in time' },
   response_refused: { retryable: true, message: 'the response is not an acceptable JSON document' },
   discovery_invalid: { retryable: true, message: 'the discovery document is not acceptable' },
+  no_proof: { retryable: false, message: 'no proof of where this runs was found' },
+  proof_invalid: { retryable: false, message: 'a proof source is there and cannot be used' },
+  proof_unavailable: { retryable: true, message: 'the platform did not give a proof' },
+  exchange_refused: { retryable: false, message: 'the exchange was refused' },
+  exchange_unavailable: { retryable: true, message: 'the server cannot exchange now' },
+  client_closed: { retryable: false, message: 'the client has been closed' },
+  sender_constraint_missing: {
+    retryable: false,
+    message: 'the token may only be used with a proof that its holder sends it',
+  },
+  sender_constraint_failed: { retryable: false, message: 'the sender did not prove to be the holder of the token' },
+  dpop_proof_invalid: { retryable: false, message: 'the DPoP proof is not acceptable' },
+  dpop_proof_replayed: { retryable: false, message: 'the DPoP proof has been used before' },
+  dpop_nonce_mismatch: { retryable: false, message: 'the DPoP proof does not hold the nonce that is asked for' },
+  dpop_unavailable: { retryable: true, message: 'no more DPoP proofs can be remembered now' },
 } as const satisfies Record<string, { retryable: boolean; message: string }>
 
 /** The stable codes of {@link CountersignError}; new codes may be added, none changes its meaning. */

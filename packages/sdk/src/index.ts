@@ -6,6 +6,20 @@
  * connected to. Every failure is a `CountersignError` with a stable code.
  */
 export {
+  createDpopKey,
+  createDpopNonces,
+  createDpopVerifier,
+  type DpopKey,
+  type DpopKeyOptions,
+  type DpopNonces,
+  type DpopNoncesOptions,
+  type DpopProofPresentation,
+  type DpopProofRequest,
+  type DpopVerifier,
+  type DpopVerifierOptions,
+  type VerifiedDpopProof,
+} from './dpop/index.ts'
+export {
   COUNTERSIGN_ERROR_CODES,
   CountersignError,
   type CountersignErrorCode,
@@ -56,6 +70,8 @@ export {
 export {
   createTokenVerifier,
   parseUnverifiedToken,
+  type RevocationCheck,
+  type RevocationVerdict,
   type TokenClaims,
   type TokenVerifier,
   type TokenVerifierOptions,

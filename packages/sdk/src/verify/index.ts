@@ -1,8 +1,8 @@
 /**
  * Verification of tokens, in process. The entry point `@countersign/sdk/verify`.
  *
- * `createTokenVerifier` reads as the order of checks: format, header, issuer and key, signature, claims. `verifyJws` is
- * the signature alone, under one key. A further claim check is one function in claims.ts, called from `verifyClaims`.
+ * `createTokenVerifier` reads as the order of checks: format, header, issuer and key, signature, claims, revocation.
+ * `verifyJws` is the signature alone, under one key. A further claim check is one function in claims.ts, called from `verifyClaims`.
  */
 export {
   CountersignError,
@@ -12,6 +12,7 @@ export {
 } from '../errors.ts'
 export { createStaticKeySet, type KeySource, type StaticKeySet, type StaticKeySetOptions } from '../keys/index.ts'
 export type { TokenClaims } from './claims.ts'
+export type { RevocationCheck, RevocationVerdict } from './revocation-check.ts'
 export {
   createTokenVerifier,
   type TokenVerifier,

@@ -36,6 +36,11 @@ export function readOptions(options: TokenVerifierOptions): VerifierRules {
   if (!(Number.isSafeInteger(cacheEntries) && cacheEntries > 0)) {
     throw invalid('"cacheEntries" must be a positive whole number')
   }
+  // A promise of one, or an options object, would never be asked.
+  const { revocations } = options
+  if (revocations !== undefined && !(isFunction(revocations?.checkSync) && isFunction(revocations?.check))) {
+    throw invalid('"revocations" must be a follower, or another object with checkSync and check')
+  }
   const algorithms = readAlgorithms(options.algorithms)
   const types = readTypes(options.typ ?? 'at+jwt')
   const keys = readKeys(options, algorithms)
@@ -81,6 +86,10 @@ function readKeys(options: TokenVerifierOptions, algorithms: readonly Algorithm[
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function'
 }
 
 function invalid(reason: string): CountersignError {

@@ -4,6 +4,7 @@ import { type JsonObject, type JwsHeader, normalizeType, type UnverifiedJws } fr
 import { type Algorithm, isAlgorithm, type KeySource, type VerificationKey, verifySignature } from '../keys/index.ts'
 import { type TokenClaims, verifyClaims, verifyIssuer, verifyTimes } from './claims.ts'
 import { readOptions, type VerifierRules } from './options.ts'
+import { type RevocationCheck, requireAccepted } from './revocation-check.ts'
 import { createTokenCache } from './token-cache.ts'
 import { parseUnverifiedToken, UnverifiedToken } from './unverified-token.ts'
 
@@ -37,6 +38,11 @@ export interface TokenVerifierOptions {
   readonly cache?: boolean
   /** How many, in each of two generations; 5,000 when not given. */
   readonly cacheEntries?: number
+  /**
+   * Who says whether a token has been revoked, such as a follower of the issuer (`@countersign/sdk/follow`); the caller closes it. It
+   * is asked at every use of a token, also of a remembered one.
+   */
+  readonly revocations?: RevocationCheck
   /** The current time; the system's clock when not given. */
   readonly now?: () => Date
 }
@@ -55,13 +61,14 @@ export interface VerifiedToken {
 export interface TokenVerifier {
   /**
    * The token's header and claims, once everything has been checked.
-   * @throws CountersignError for every token that is not accepted, and `keys_unavailable` (retryable) when the issuer's
-   * keys cannot be obtained. A token that was read by `parseUnverifiedToken` is not read again.
+   * @throws CountersignError for every token that is not accepted; `keys_unavailable` (retryable) when the issuer's keys
+   * cannot be obtained; `revocation_unavailable` (retryable) when nobody can say whether the token has been revoked. A
+   * token that was read by `parseUnverifiedToken` is not read again.
    */
   verify(token: string | UnverifiedToken): Promise<VerifiedToken>
   /**
-   * The same without a promise, when the key is at hand. `undefined` says only that keys must be obtained first, which
-   * {@link TokenVerifier.verify} does; it is never an acceptance.
+   * The same without a promise, when the key is at hand. `undefined` says only that keys, or word on revocations, must be
+   * obtained first, which {@link TokenVerifier.verify} does; it is never an acceptance.
    * @throws CountersignError for every token that is not accepted.
    */
   verifySync(token: string | UnverifiedToken): VerifiedToken | undefined
@@ -70,8 +77,8 @@ export interface TokenVerifier {
 }
 
 /**
- * A strict verifier of JWTs (RFC 8725, RFC 9068): format, header, issuer and key, signature, claims, in this order, so
- * that nothing is done on the word of an unverified token; a foreign or unsigned one causes no fetch (V-25).
+ * A strict verifier of JWTs (RFC 8725, RFC 9068): format, header, issuer and key, signature, claims, revocation, in this
+ * order, so that nothing is done on the word of an unverified token; a foreign or unsigned one causes no fetch (V-25).
  *
  * @throws CountersignError `configuration_invalid` or `key_set_invalid` when the options cannot be used.
  * @example
@@ -80,7 +87,7 @@ export interface TokenVerifier {
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const rules = readOptions(options)
-  const { now } = options
+  const { now, revocations } = options
   const nowSeconds = (): number => (now === undefined ? Date.now() : now().getTime()) / 1000
   const cache = rules.cacheEntries > 0 ? createTokenCache(rules.cacheEntries) : undefined
 
@@ -99,7 +106,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     return known
   }
 
-  function verifySync(token: string | UnverifiedToken): VerifiedToken | undefined {
+  function verifySignedSync(token: string | UnverifiedToken): VerifiedToken | undefined {
     const known = typeof token === 'string' ? recall(token) : undefined
     if (known !== undefined) return known
     const admitted = admit(token, rules)
@@ -109,13 +116,26 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   }
 
   return {
-    verifySync,
+    verifySync(token) {
+      const verified = verifySignedSync(token)
+      if (verified === undefined || revocations === undefined) return verified
+      const verdict = revocations.checkSync(verified)
+      if (verdict === undefined) return undefined
+      requireAccepted(verdict)
+      return verified
+    },
     async verify(token) {
-      const known = typeof token === 'string' ? recall(token) : undefined
-      if (known !== undefined) return known
-      const admitted = admit(token, rules)
-      const { kid, alg } = admitted.jws.header
-      return complete(admitted, rules.keys.peek(kid, alg) ?? (await rules.keys.find(kid, alg)))
+      let verified = typeof token === 'string' ? recall(token) : undefined
+      if (verified === undefined) {
+        const admitted = admit(token, rules)
+        const { kid, alg } = admitted.jws.header
+        verified = complete(admitted, rules.keys.peek(kid, alg) ?? (await rules.keys.find(kid, alg)))
+      }
+      // V-20. Asked last, and at each use: what is remembered of a token says nothing about its revocation.
+      if (revocations !== undefined) {
+        requireAccepted(revocations.checkSync(verified) ?? (await revocations.check(verified)))
+      }
+      return verified
     },
     close() {
       if (rules.ownsKeys) rules.keys.close()
