@@ -1,6 +1,6 @@
 import { CountersignError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
-import { type JwsHeader, parseHeader } from './header.ts'
+import { type JwsHeader, parseHeader, parseProofHeader } from './header.ts'
 
 /** Longest token that is read (V-03), in bytes. */
 export const MAX_TOKEN_BYTES = 16_384
@@ -20,6 +20,18 @@ export interface UnverifiedJws {
  * @throws CountersignError `token_malformed`, `token_too_large` or `token_unsupported`, for any input at all.
  */
 export function parseCompactJws(token: string): UnverifiedJws {
+  return takeApart(token, parseHeader)
+}
+
+/**
+ * Takes a proof of possession apart, as strictly as {@link parseCompactJws}; its header may carry the key that it proves.
+ * @throws CountersignError as {@link parseCompactJws}.
+ */
+export function parseProofJws(proof: string): UnverifiedJws {
+  return takeApart(proof, parseProofHeader)
+}
+
+function takeApart(token: string, parse: (segment: string) => JwsHeader): UnverifiedJws {
   if (typeof token !== 'string') throw new CountersignError('token_malformed', { reason: 'the token is not a string' })
   if (token.length > MAX_TOKEN_BYTES)
     throw new CountersignError('token_too_large', { reason: 'the token is too large' })
@@ -32,7 +44,7 @@ export function parseCompactJws(token: string): UnverifiedJws {
     throw isJwe ? new CountersignError('token_unsupported', { reason: 'the token is encrypted' }) : notThreeSegments()
   }
   // The header first: it is the cheapest to refuse and bounds itself.
-  const header = parseHeader(token.slice(0, first))
+  const header = parse(token.slice(0, first))
   const signature = decodeBase64url(token.slice(second + 1))
   if (signature === undefined) throw notBase64url()
   if (signature.length === 0) throw new CountersignError('signature_invalid', { reason: 'the token is not signed' })

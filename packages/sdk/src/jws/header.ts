@@ -1,4 +1,4 @@
-import { createBoundedMap } from '../bounded-map.ts'
+import { type BoundedMap, createBoundedMap } from '../bounded-map.ts'
 import { CountersignError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
 import { type JsonObject, type JsonValue, parseStrictJsonObject } from './json.ts'
@@ -19,6 +19,8 @@ export interface JwsHeader {
 
 // Headers of one issuer's tokens are equal text, so most are parsed once. Parsing is a pure function of the text.
 const parsed = createBoundedMap<JwsHeader>(256)
+// Apart, so that a header that only a proof may have is never found when a token is read.
+const parsedProofs = createBoundedMap<JwsHeader>(256)
 
 /**
  * The header that a segment encodes.
@@ -29,7 +31,20 @@ const parsed = createBoundedMap<JwsHeader>(256)
  * @throws CountersignError `token_malformed`, `token_too_large` or `token_unsupported`.
  */
 export function parseHeader(segment: string): JwsHeader {
-  const known = parsed.get(segment)
+  return readSegment(segment, parsed, NEVER_PROCESSED)
+}
+
+/**
+ * The header of a proof of possession, read as {@link parseHeader} does, except that it may carry the public key that it
+ * proves (`jwk`, RFC 9449 section 4.2). That key vouches for nothing until something trusted names its thumbprint.
+ * @throws CountersignError as {@link parseHeader}.
+ */
+export function parseProofHeader(segment: string): JwsHeader {
+  return readSegment(segment, parsedProofs, NEVER_IN_PROOFS)
+}
+
+function readSegment(segment: string, seen: BoundedMap<JwsHeader>, refused: readonly string[]): JwsHeader {
+  const known = seen.get(segment)
   if (known !== undefined) return known
   // Four characters carry three bytes, so this bounds the bytes before any are allocated.
   if (segment.length > Math.ceil((MAX_HEADER_BYTES * 4) / 3)) {
@@ -39,18 +54,19 @@ export function parseHeader(segment: string): JwsHeader {
   if (bytes === undefined) {
     throw new CountersignError('token_malformed', { reason: 'a segment is not canonical base64url' })
   }
-  const header = deepFreeze(readHeader(parseStrictJsonObject(bytes)))
+  const header = deepFreeze(readHeader(parseStrictJsonObject(bytes), refused))
   // The segment is a slice that keeps the whole token alive; the copy keeps only the header.
-  parsed.set(Buffer.from(segment, 'latin1').toString('latin1'), header)
+  seen.set(Buffer.from(segment, 'latin1').toString('latin1'), header)
   return header
 }
 
-const NEVER_PROCESSED = ['crit', 'b64', 'jku', 'x5u', 'jwk', 'x5c', 'enc', 'zip'] as const
+const NEVER_IN_PROOFS = ['crit', 'b64', 'jku', 'x5u', 'x5c', 'enc', 'zip']
+const NEVER_PROCESSED = [...NEVER_IN_PROOFS, 'jwk']
 // RFC 7515 section 4.1.9: a media type. Printable ASCII only, so that case folding cannot meet exotic letters.
 const MEDIA_TYPE = /^[\x21-\x7e]{1,255}$/
 
-function readHeader(members: JsonObject): JwsHeader {
-  for (const name of NEVER_PROCESSED) {
+function readHeader(members: JsonObject, refused: readonly string[]): JwsHeader {
+  for (const name of refused) {
     // V-08, V-12, V-13. The names are fixed words of the RFCs, so they may be shown.
     if (Object.hasOwn(members, name)) {
       throw new CountersignError('token_unsupported', { reason: `the header has "${name}"` })

@@ -6,6 +6,6 @@
  * in header.ts: a further JOSE extension would be admitted there and nowhere else.
  */
 export { decodeBase64url } from './base64url.ts'
-export { MAX_TOKEN_BYTES, parseCompactJws, type UnverifiedJws } from './compact.ts'
+export { MAX_TOKEN_BYTES, parseCompactJws, parseProofJws, type UnverifiedJws } from './compact.ts'
 export { deepFreeze, type JwsHeader, MAX_KID_LENGTH, normalizeType } from './header.ts'
 export { type JsonFaultCodes, type JsonObject, type JsonValue, parseStrictJsonObject } from './json.ts'
