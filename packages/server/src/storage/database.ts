@@ -117,6 +117,7 @@ export async function createDatabase<T extends StorageTables>(
     read,
     transaction,
     revisions: revisions.log,
+    time: async (tx) => new Date(await engine.time(tx)),
     createGuardedBatch: (plan, options = {}) => {
       assertOpen()
       assertPlan(plan)

@@ -60,6 +60,10 @@ export interface Engine {
   prepareBatch(plan: BatchPlan): (entries: readonly BatchWrite[]) => Promise<readonly boolean[]>
   /** Takes the lock under which revisions are numbered, until the transaction ends. */
   lockRevisions(tx: Transaction<StorageTables>): Promise<void>
+  /** Takes the same lock shared: many hold it at once, and nobody numbers a revision meanwhile. */
+  shareRevisions(tx: Transaction<StorageTables>): Promise<void>
+  /** The clock that all processes share, in milliseconds. */
+  time(tx: Transaction<StorageTables>): Promise<number>
   /** Tells other processes, on commit, that there is a new revision. */
   notifyRevision(tx: Transaction<StorageTables>, revision: number): Promise<void>
   /** Calls back when another process may have committed a revision. */

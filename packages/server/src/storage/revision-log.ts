@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto'
 import type { Kysely, Transaction } from 'kysely'
 import { ServiceError } from '../errors.ts'
 import type { Now } from '../lib/index.ts'
 import type { Engine, StorageLogger } from './engine.ts'
-import type { Revision, RevisionLog, RevisionsTable, StorageTables } from './types.ts'
+import type { Revision, RevisionHead, RevisionLog, RevisionsTable, StorageTables } from './types.ts'
 
 const PAGE = 500
 const HEAD_EVERY_MS = 1000
+const TAG_BYTES = 12
 
 /** What the revision log needs of the database that it belongs to. */
 export interface RevisionLogDependencies {
@@ -29,6 +31,20 @@ function toRevision(row: RevisionsTable): Revision {
     target: row.target,
     detail: JSON.parse(row.detail),
   }
+}
+
+/** See {@link RevisionHead.tag}: over the row as it is stored, which no statement can change. */
+function tagOfRow(row: RevisionsTable | undefined): RevisionHead {
+  if (!row) return { revision: 0, tag: '' }
+  const { revision, at, kind, target, detail } = row
+  const digest = createHash('sha256')
+    .update(JSON.stringify([revision, at, kind, target, detail]))
+    .digest()
+  return { revision, tag: digest.subarray(0, TAG_BYTES).toString('base64url') }
+}
+
+function selectNewest(db: Kysely<StorageTables>): Promise<RevisionsTable | undefined> {
+  return db.selectFrom('revisions').selectAll().orderBy('revision', 'desc').limit(1).executeTakeFirst()
 }
 
 function toJson(detail: unknown): string {
@@ -161,6 +177,16 @@ export function createRevisionLog({ engine, read, now, logger }: RevisionLogDepe
       await engine.notifyRevision(tx, revision)
       appended.add(tx)
       return revision
+    },
+    holdHead: async (tx: Transaction<StorageTables>) => {
+      await engine.shareRevisions(tx)
+      return tagOfRow(await selectNewest(tx))
+    },
+    newest: async () => tagOfRow(await selectNewest(read)).revision,
+    tagOf: async (revision) => {
+      if (revision === 0) return ''
+      const row = await read.selectFrom('revisions').selectAll().where('revision', '=', revision).executeTakeFirst()
+      return row && tagOfRow(row).tag
     },
     head: () => ({ revision: applied, ageMs: performance.now() - headReadAt }),
     refresh,

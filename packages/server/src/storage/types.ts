@@ -73,6 +73,16 @@ export interface RevisionChange {
   readonly detail: unknown
 }
 
+/** A position in one history of the log. */
+export interface RevisionHead {
+  readonly revision: number
+  /**
+   * Names the history at the revision: base64url of the first 12 bytes of SHA-256 over the row. A database that was restored and
+   * went on differently gives another tag for the same number. Empty for revision 0.
+   */
+  readonly tag: string
+}
+
 /**
  * The ordered log of security changes. Appending takes a transaction-scoped lock, so that revision order is commit order;
  * subscribers see each revision exactly once and strictly in order, with no gap.
@@ -80,6 +90,16 @@ export interface RevisionChange {
 export interface RevisionLog<T extends StorageTables> {
   /** Takes the next revision inside the caller's transaction; the change is announced after the commit. */
   append(tx: Transaction<T>, change: RevisionChange): Promise<number>
+  /**
+   * The newest revision, and it stays the newest until the caller's transaction ends: an append waits for it, and it waits for
+   * one that is under way. Any number of transactions hold the head at the same time (embedded: one after the other). Call it
+   * before anything else is read in the transaction.
+   */
+  holdHead(tx: Transaction<T>): Promise<RevisionHead>
+  /** The newest revision committed in the database, whatever has been applied here. */
+  newest(): Promise<number>
+  /** The tag of a revision; undefined when there is none. Revision 0 is the beginning of every history, and its tag is empty. */
+  tagOf(revision: number): Promise<string | undefined>
   /** The newest revision applied here and how long ago the database's head was last read, by the monotonic clock. */
   head(): { readonly revision: number; readonly ageMs: number }
   /** Reads the database's head now and applies what is new before it resolves. */
@@ -165,6 +185,11 @@ export interface Database<T extends StorageTables> {
    */
   transaction<R>(work: (tx: Transaction<T>) => Promise<R>): Promise<R>
   readonly revisions: RevisionLog<T>
+  /**
+   * What time it is for everybody who shares the database: the database's clock on PostgreSQL, so that clocks of replicas do not
+   * matter, and the injected one where there is only one process.
+   */
+  time(tx: Transaction<T>): Promise<Date>
   createGuardedBatch(plan: BatchPlan, options?: GuardedBatchOptions): GuardedBatch
   /**
    * Campaigns for leadership until closed; `lead` is called each time it is won and gets a signal that aborts when it is lost.

@@ -171,6 +171,8 @@ export async function openEmbedded(dependencies: EmbeddedDependencies): Promise<
     },
     // The writer's turn is the lock, and its commit is seen by this process alone.
     lockRevisions: async () => {},
+    shareRevisions: async () => {},
+    time: async () => now().getTime(),
     notifyRevision: async () => {},
     onRevision: () => {},
     shareLock: '',

@@ -36,7 +36,8 @@ async function acquire(pool: pg.Pool): Promise<Session> {
   let broken = false
   return {
     query: async (text, parameters) => toResult(await client.query(text, [...parameters])),
-    begin: async () => void (await client.query('BEGIN')),
+    // Each statement sees what was committed before it: what is read after waiting for a lock must not be older than the lock.
+    begin: async () => void (await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')),
     commit: async () => {
       const { command } = await client.query('COMMIT')
       // PostgreSQL answers COMMIT with ROLLBACK when a statement of the transaction had failed.
@@ -211,6 +212,15 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
       }
     },
     lockRevisions: async (tx) => void (await sql.raw(`SELECT pg_advisory_xact_lock(${LOCKS.revisions})`).execute(tx)),
+    shareRevisions: async (tx) =>
+      void (await sql.raw(`SELECT pg_advisory_xact_lock_shared(${LOCKS.revisions})`).execute(tx)),
+    // Not the transaction's own time, which stands still while it waits for a lock.
+    time: async (tx) => {
+      const { rows } = await sql<{
+        ms: number
+      }>`SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms`.execute(tx)
+      return Number(rows[0]?.ms)
+    },
     notifyRevision: async (tx, revision) =>
       void (await sql.raw(`NOTIFY ${REVISION_CHANNEL}, '${Math.trunc(revision)}'`).execute(tx)),
     onRevision: session.onRevision,
