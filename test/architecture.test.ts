@@ -37,6 +37,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   admin: [...STORED, 'resources', 'attestors', 'inventory', 'policy', 'audit', 'revocation'],
   config: [...BASE, 'resources'],
+  outbound: BASE,
   http: [
     ...BASE,
     'admin',
@@ -52,7 +53,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   server: [
     ...STORED,
     ...['admin', 'attestors', 'audit', 'config', 'federation', 'http', 'inventory', 'policy', 'resources'],
-    ...['revocation', 'signing-keys', 'tokens'],
+    ...['outbound', 'revocation', 'signing-keys', 'tokens'],
   ],
   quickstart: [...BASE, 'attestors', 'audit', 'config', 'server', 'resources'],
   cli: [...BASE, 'audit', 'config', 'quickstart', 'resources', 'schema', 'server', 'storage', 'signing-keys'],

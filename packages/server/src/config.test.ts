@@ -144,7 +144,7 @@ test('refuses trusted proxies that are no ranges: a slip must not come to mean e
 test('paths are relative to the file, and the defaults need nothing but the issuer', () => {
   const config = loadConfig({ file: write('small.yaml', `issuer: ${issuer}\ndataDirectory: ./data\n`) })
   assert.equal(config.dataDirectory, join(directory, 'data'))
-  assert.equal(config.signing.sealKeyFile, join(directory, 'data', 'kek'))
+  assert.deepEqual(config.seal, { provider: 'file', path: join(directory, 'data', 'kek'), ours: true })
   assert.equal(config.managementAudience, `${issuer}/v1`)
   assert.equal(config.database, undefined)
 })

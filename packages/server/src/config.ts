@@ -74,9 +74,30 @@ const schema = z.strictObject({
         .min(1)
         .default(['ES256'])
         .describe('Key rings that are kept from the start; the first signs.'),
-      sealKeyFile: text.optional().describe('Mounted key-encryption key. Absent: made in the data directory (0600).'),
+      sealKeyFile: text.optional().describe('Older name of seal.file; give one of the two.'),
       publishAhead: duration('24h').describe('How long a new key is published before it signs.'),
       activeFor: duration('30d').describe('How long a key signs.'),
+    })
+    .prefault({}),
+  seal: z
+    .strictObject({
+      provider: z
+        .enum(['file', 'transit'])
+        .default('file')
+        .describe('Who keeps the key-encryption key: a file, or the transit engine of OpenBao or HashiCorp Vault.'),
+      file: text.optional().describe('Mounted key-encryption key. Absent: `kek`, made in the data directory (0600).'),
+      transit: z
+        .strictObject({
+          address: text
+            .optional()
+            .describe('Origin of the server: https, or http on loopback for an agent on this host.'),
+          key: text.optional().describe('Name of the transit key.'),
+          mount: text.default('transit').describe('Where the transit engine is mounted.'),
+          tokenFile: text.optional().describe('File of mode 0600 with a token; read again at each call.'),
+          namespace: text.optional().describe('Namespace of the engine, where there are any.'),
+          caFile: text.optional().describe('PEM certificates to trust instead of the well-known authorities.'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   management: z
@@ -135,11 +156,10 @@ export interface Config {
     | undefined
   readonly signing: {
     readonly algorithms: readonly ('ES256' | 'RS256' | 'Ed25519')[]
-    readonly sealKeyFile: string
-    readonly sealKeyIsOurs: boolean
     readonly publishAheadMs: number
     readonly activeMs: number
   }
+  readonly seal: SealConfig
   readonly managementAudience: string
   readonly adminSocket: boolean
   readonly http: { readonly trustedProxies: readonly string[]; readonly allowedHosts: readonly string[] }
@@ -147,6 +167,19 @@ export interface Config {
   readonly claimsRetentionMs: number
   readonly logLevel: string
 }
+
+/** Who keeps the key-encryption key. `ours`: the file may be made, because it lies in our own data directory. */
+export type SealConfig =
+  | { readonly provider: 'file'; readonly path: string; readonly ours: boolean }
+  | {
+      readonly provider: 'transit'
+      readonly address: URL
+      readonly key: string
+      readonly mount: string
+      readonly tokenFile: string
+      readonly namespace: string | undefined
+      readonly caFile: string | undefined
+    }
 
 /** Where configuration comes from. `overrides` (of the command line or a test) win over the environment, which wins over the file. */
 export interface LoadConfigInput {
@@ -337,7 +370,8 @@ function finish(data: z.output<typeof schema>, base: string, report: Report): Co
   if (issuerUrl?.protocol === 'https:' && data.signing.publishAhead < MIN_PUBLISH_AHEAD_MS) {
     report('signing.publishAhead', 'must be at least 15m', 'for example 24h')
   }
-  if (!issuerUrl) return undefined
+  const seal = readSeal(data, path, resolve(dataDirectory, 'kek'), report)
+  if (!issuerUrl || !seal) return undefined
   const managementAudience = data.management.audience ?? `${data.issuer}/v1`
   if (managementAudience === data.issuer) {
     report('management.audience', 'must differ from the issuer', 'leave it out, or use a URI of its own')
@@ -350,11 +384,10 @@ function finish(data: z.output<typeof schema>, base: string, report: Report): Co
     database,
     signing: {
       algorithms: data.signing.algorithms,
-      sealKeyFile: data.signing.sealKeyFile ? path(data.signing.sealKeyFile) : resolve(dataDirectory, 'kek'),
-      sealKeyIsOurs: data.signing.sealKeyFile === undefined,
       publishAheadMs: data.signing.publishAhead,
       activeMs: data.signing.activeFor,
     },
+    seal,
     managementAudience,
     adminSocket: data.admin.socket === 'on',
     http: data.http,
@@ -381,6 +414,78 @@ function parseIssuer(issuer: string, report: Report): URL | undefined {
   }
   if (url.origin + (url.pathname === '/' ? '' : url.pathname) !== issuer) {
     return fault('is not in its normal form', `use ${url.origin}${url.pathname === '/' ? '' : url.pathname}`)
+  }
+  return url
+}
+
+/** A path segment of the transit API, or several for a mount or namespace: no dots that climb, nothing that URLs read otherwise. */
+const TRANSIT_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
+
+function readSeal(
+  { seal, signing }: z.output<typeof schema>,
+  path: (name: string) => string,
+  ownFile: string,
+  report: Report,
+): SealConfig | undefined {
+  const given = seal.file ?? signing.sealKeyFile
+  if (seal.file !== undefined && signing.sealKeyFile !== undefined) {
+    report('seal.file', 'and signing.sealKeyFile are both set', 'keep seal.file')
+  }
+  const { transit } = seal
+  const transitNames = (['address', 'key', 'tokenFile', 'namespace', 'caFile'] as const).filter(
+    (name) => transit[name] !== undefined,
+  )
+  if (seal.provider === 'file') {
+    // A key that is set up and not used would be missed only on the day it is needed.
+    if (transitNames.length > 0) {
+      report(`seal.transit.${transitNames[0]}`, 'is set and seal.provider is file', 'set seal.provider: transit')
+    }
+    return { provider: 'file', path: given === undefined ? ownFile : path(given), ours: given === undefined }
+  }
+  if (given !== undefined) {
+    report('seal.file', 'is set and seal.provider is transit', 'remove it, or set seal.provider: file')
+  }
+  const { key, mount, tokenFile, namespace, caFile } = transit
+  const address = parseTransitAddress(transit.address, report)
+  if (key === undefined || !TRANSIT_NAME.test(key)) {
+    report('seal.transit.key', 'must be the name of a transit key', 'for example countersign')
+  }
+  for (const [name, value] of [
+    ['mount', mount],
+    ['namespace', namespace],
+  ] as const) {
+    if (value !== undefined && !value.split('/').every((segment) => TRANSIT_NAME.test(segment))) {
+      report(`seal.transit.${name}`, 'must be names with slashes between them', 'without a slash at its ends')
+    }
+  }
+  if (tokenFile === undefined) {
+    report('seal.transit.tokenFile', 'is missing', 'write the token to a file of mode 0600 and name that')
+  }
+  if (!address || key === undefined || tokenFile === undefined) return undefined
+  return {
+    provider: 'transit',
+    address,
+    key,
+    mount,
+    tokenFile: path(tokenFile),
+    namespace,
+    caFile: caFile === undefined ? undefined : path(caFile),
+  }
+}
+
+function parseTransitAddress(address: string | undefined, report: Report): URL | undefined {
+  const fault = (detail: string) => {
+    report('seal.transit.address', detail, 'for example https://bao.acme.example:8200')
+    return undefined
+  }
+  if (address === undefined || !URL.canParse(address)) return fault('must be a URL')
+  const url = new URL(address)
+  const loopback = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback)) {
+    return fault('must be https (http only on loopback): the token and the data key travel over it')
+  }
+  if (url.pathname !== '/' || url.search || url.hash || url.username || url.password) {
+    return fault('must be an origin: no path, query or user')
   }
   return url
 }

@@ -277,6 +277,18 @@ export const ERRORS = {
     oauth: null,
     fix: 'put the key file back; without it nothing can be signed',
   },
+  seal_refused: {
+    status: 500,
+    title: 'The service that keeps the key-encryption key refuses to use it',
+    oauth: null,
+    fix: 'see detail; docs/how-to/seal-with-openbao.md has the policy that the token needs',
+  },
+  seal_unavailable: {
+    status: 500,
+    title: 'The service that keeps the key-encryption key does not answer',
+    oauth: null,
+    fix: 'make it reachable and start again; servers that run go on, and nothing is lost',
+  },
   audit_invalid: {
     status: 422,
     title: 'The audit log does not verify',

@@ -11,7 +11,7 @@ import {
 } from './admin/index.ts'
 import { createAttestors, type TrustProvider } from './attestors/index.ts'
 import { type CheckpointSigner, createEventLog, createSealer } from './audit/index.ts'
-import { type Config, type LoadConfigInput, loadConfig } from './config.ts'
+import { type Config, type LoadConfigInput, loadConfig, type SealConfig } from './config.ts'
 import { ServiceError } from './errors.ts'
 import {
   createAdmission,
@@ -33,11 +33,19 @@ import { createApp, createDirectRoute, createHealthRoutes, describeError, listen
 import { createOAuthEndpoints } from './http/oauth/index.ts'
 import { createWorkloadRegistry } from './inventory/index.ts'
 import { newId, repeat, systemNow } from './lib/index.ts'
+import { postJson } from './outbound/index.ts'
 import { createSnapshotSource, MAX_TTL_SECONDS } from './policy/index.ts'
 import { createResourceStore, jsonSchemaFor } from './resources/index.ts'
 import { createRevocations } from './revocation/index.ts'
 import { MIGRATIONS, type Tables } from './schema/index.ts'
-import { createKeyRing, type ManagedKeyRing, openSealKey } from './signing-keys/index.ts'
+import {
+  createFileSeal,
+  createKeyRing,
+  createTransitSeal,
+  type ManagedKeyRing,
+  openSeal,
+  type SealProvider,
+} from './signing-keys/index.ts'
 import { type Database, type DatabaseTarget, type Leader, migrateDatabase, openDatabase } from './storage/index.ts'
 import { createOwnTokens } from './tokens/index.ts'
 import { VERSION } from './version.ts'
@@ -130,11 +138,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   // The first events come from making keys, before there is a sealer; it starts with whatever is pending.
   let wakeSealer = () => {}
   const eventLog = createEventLog({ database, now, onAppend: () => wakeSealer() })
-  const sealKey = await openSealKey({
-    database,
-    path: config.signing.sealKeyFile,
-    mayCreate: config.signing.sealKeyIsOurs,
-  })
+  const { sealKey } = await openSeal({ database, provider: createSealProvider(config.seal), now })
   const keyRing = await createKeyRing({
     database,
     eventLog,
@@ -378,6 +382,12 @@ function makeDataDirectory(directory: string): void {
       cause,
     })
   }
+}
+
+function createSealProvider(seal: SealConfig): SealProvider {
+  return seal.provider === 'file'
+    ? createFileSeal({ path: seal.path, mayCreate: seal.ours })
+    : createTransitSeal(seal, { post: postJson })
 }
 
 /** A server that others can reach must not believe issuers that anybody on this machine can be (issue: emulated issuers). */

@@ -31,7 +31,9 @@ export interface ConfigModule {
     readonly issuer: string
     readonly dataDirectory: string
     readonly adminSocket: boolean
-    readonly signing: { readonly sealKeyFile: string }
+    readonly seal:
+      | { readonly provider: 'file'; readonly path: string }
+      | { readonly provider: 'transit'; readonly tokenFile: string }
   }
 }
 

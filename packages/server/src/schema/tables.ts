@@ -60,6 +60,8 @@ export interface SigningKeysTable {
   destroyed_at: number | null
   /** When it was revoked: it is out of the key set and its tokens are refused from then on. Null unless that happened. */
   revoked_at: number | null
+  /** When a published key is to sign whatever the schedule says, because a command asked for the rotation. */
+  activate_at: number | null
 }
 
 /** A running server process. Its heartbeat bounds how long it may go on signing. */
@@ -212,7 +214,7 @@ export interface VerifierLeasesTable {
   lease_until: number
   /** `deny` or `last-known-good`: what the verifier was told to do without a lease. */
   on_unavailable: string
-  /** When the verifier itself ended the lease, or lost it because it could not show that it follows; null otherwise. */
+  /** When the verifier itself ended the lease; null otherwise. */
   ended_at: number | null
 }
 

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { openTestDatabase, type TestScope } from '../../../../test/support/database.ts'
 import { createEventLog } from '../audit/index.ts'
 import { ServiceError } from '../errors.ts'
 import type { Tables } from '../schema/index.ts'
 import type { Database, Leader } from '../storage/index.ts'
-import { openSealKey } from './open.ts'
 import { createKeyRing } from './ring.ts'
-import { createSealKey, type SealKey } from './seal.ts'
+import { createSealKey, type SealKey } from './seal/index.ts'
 
 const DAY = 86_400_000
 const schedule = { publishAheadMs: DAY, activeMs: 30 * DAY, retainMs: 3_600_000 }
@@ -136,16 +132,4 @@ test('makes a ring for another algorithm when it is asked for', async (t) => {
   assert.equal(ring.active('RS256').alg, 'RS256')
   await ring.ensure('Ed25519')
   assert.equal(ring.active('Ed25519').alg, 'Ed25519')
-})
-
-test('refuses to start without the seal key of this database, and with another one', async (t) => {
-  const { database } = await fixture(t)
-  const directory = mkdtempSync(join(tmpdir(), 'countersign-kek-'))
-  t.after(() => rmSync(directory, { recursive: true, force: true }))
-  const path = join(directory, 'kek')
-  await assert.rejects(openSealKey({ database, path, mayCreate: false }), code('seal_key_missing'))
-  const made = await openSealKey({ database, path, mayCreate: true })
-  assert.equal((await openSealKey({ database, path, mayCreate: true })).id, made.id)
-  rmSync(path)
-  await assert.rejects(openSealKey({ database, path, mayCreate: true }), code('seal_key_missing'))
 })

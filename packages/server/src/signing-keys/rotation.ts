@@ -4,7 +4,7 @@ import { type Now, newId } from '../lib/index.ts'
 import type { Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
 import { generateKey } from './key-material.ts'
-import type { SealKey } from './seal.ts'
+import type { SealKey } from './seal/index.ts'
 import { dueSteps, type KeyPurpose, type RotationSchedule, type RotationStep, toSigningKey } from './states.ts'
 import { insertKey, moveKey, selectKeys } from './store.ts'
 import type { SigningAlgorithm } from './types.ts'
@@ -84,6 +84,8 @@ async function carryOut(
       retired_at: null,
       removed_at: null,
       destroyed_at: null,
+      revoked_at: null,
+      activate_at: null,
     })
     await record('published', key.kid, { purpose: step.purpose, alg: step.alg })
     if (step.activate) await record('activated', key.kid, { purpose: step.purpose, alg: step.alg })

@@ -27,17 +27,39 @@ export async function moveKey(
   return Number(result.numUpdatedRows) === 1
 }
 
-/** The value of an installation setting. */
-export async function selectSetting(db: Kysely<Tables>, name: string): Promise<string | undefined> {
-  const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst()
-  return row?.value
+/** The values of installation settings, as one statement sees them. */
+export async function selectSettings(
+  db: Kysely<Tables>,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.selectFrom('settings').select(['name', 'value']).where('name', 'in', names).execute()
+  return new Map(rows.map(({ name, value }) => [name, value]))
 }
 
-/** Stores a setting unless it exists: settings are made once. */
-export async function insertSetting(tx: Transaction<Tables>, name: string, value: string): Promise<void> {
-  await tx
+/** Stores a setting unless it exists. Returns whether it was stored. */
+export async function insertSetting(tx: Transaction<Tables>, name: string, value: string): Promise<boolean> {
+  const row = await tx
     .insertInto('settings')
     .values({ name, value })
     .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute()
+    .returning('name')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Replaces the value that the caller has read; false when it is another one by now. Undefined: there was none. */
+export async function replaceSetting(
+  tx: Transaction<Tables>,
+  name: string,
+  change: { readonly from: string | undefined; readonly to: string },
+): Promise<boolean> {
+  if (change.from === undefined) return insertSetting(tx, name, change.to)
+  const row = await tx
+    .updateTable('settings')
+    .set({ value: change.to })
+    .where('name', '=', name)
+    .where('value', '=', change.from)
+    .returning('name')
+    .executeTakeFirst()
+  return row !== undefined
 }

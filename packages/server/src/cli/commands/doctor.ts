@@ -69,7 +69,7 @@ async function readConfiguration(invocation: Invocation): Promise<{
     )
     return {
       result: { check, outcome: 'skipped', detail: 'no --config, no ./countersign.yaml, no COUNTERSIGN_ISSUER' },
-      configuration: { dataDirectory: directory, sealKeyFile: resolve(directory, 'kek'), adminSocket: true },
+      configuration: { dataDirectory: directory, secretFile: resolve(directory, 'kek'), adminSocket: true },
     }
   }
   try {
@@ -79,7 +79,7 @@ async function readConfiguration(invocation: Invocation): Promise<{
       result: { check, outcome: 'ok', detail: configFile ?? 'from the environment' },
       configuration: {
         dataDirectory: config.dataDirectory,
-        sealKeyFile: config.signing.sealKeyFile,
+        secretFile: config.seal.provider === 'file' ? config.seal.path : config.seal.tokenFile,
         adminSocket: config.adminSocket,
       },
     }

@@ -32,13 +32,13 @@ export const dataDirectory: Check = {
   },
 }
 
-/** Whether the key-encryption key is there and readable by its owner only. */
+/** Whether the key-encryption key, or the token for the service that keeps it, is there and readable by its owner only. */
 export const keyFile: Check = {
   name: 'key-file',
   async run({ configuration }) {
     if (!configuration) return [{ check: 'key-file', outcome: 'skipped', detail: 'no configuration on this host' }]
-    const path = configuration.sealKeyFile
-    return [await judge('key-file', path, 'put the key file back; without it nothing can be signed')]
+    const path = configuration.secretFile
+    return [await judge('key-file', path, 'put the file back; without it the server does not start')]
   },
 }
 

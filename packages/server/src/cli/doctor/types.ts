@@ -17,7 +17,12 @@ export interface Patient {
   readonly client: ApiClient
   /** Undefined where the configuration is not on this host, or is not valid. */
   readonly configuration:
-    | { readonly dataDirectory: string; readonly sealKeyFile: string; readonly adminSocket: boolean }
+    | {
+        readonly dataDirectory: string
+        /** The key-encryption key, or the token with which the service that keeps it is asked. */
+        readonly secretFile: string
+        readonly adminSocket: boolean
+      }
     | undefined
   /** Whether the server answered; later checks that need it are skipped otherwise. */
   reachable(): Promise<boolean>

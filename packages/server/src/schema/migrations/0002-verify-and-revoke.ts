@@ -19,6 +19,7 @@ export const verifyAndRevoke: Migration = {
       receipt_id TEXT NOT NULL, follower_id TEXT NOT NULL, workload_id TEXT NOT NULL, service_id TEXT NOT NULL,
       lease_until ${integer} NOT NULL, confirmed_at ${integer}, PRIMARY KEY (receipt_id, follower_id))`,
     `ALTER TABLE signing_keys ADD COLUMN revoked_at ${integer}`,
+    `ALTER TABLE signing_keys ADD COLUMN activate_at ${integer}`,
     `ALTER TABLE revocations ADD COLUMN issued_before ${integer}`,
   ],
 }
