@@ -6,6 +6,28 @@
  * connected to. Every failure is a `CountersignError` with a stable code.
  */
 export {
+  type AccessToken,
+  AnswerError,
+  type CredentialClient,
+  type CredentialClientOptions,
+  callbackSource,
+  createCredentialClient,
+  type FileSourceOptions,
+  fileSource,
+  type GithubSourceOptions,
+  githubSource,
+  type KubernetesSourceOptions,
+  kubernetesSource,
+  type OAuthErrorWord,
+  PROOF_SOURCES,
+  type ProofOutcome,
+  type ProofRequest,
+  type ProofSource,
+  type SourceKind,
+  type SourceVariable,
+  type TokenOptions,
+} from './credentials/index.ts'
+export {
   createDpopKey,
   createDpopNonces,
   createDpopVerifier,
