@@ -196,7 +196,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     onSeen: workloads.seen,
     now,
   })
-  const ownTokens = createOwnTokens({ issuer, keyRing, revocations, now })
+  const headAgeMs = () => database.revisions.head().ageMs
+  const ownTokens = createOwnTokens({ issuer, keyRing, revocations, headAgeMs, now })
   const administration = createAdministration({
     database,
     resources,

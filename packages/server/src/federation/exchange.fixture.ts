@@ -187,7 +187,7 @@ export async function openExchange(
     now,
   })
   const revocations = await createRevocations({ database, now })
-  const ownTokens = createOwnTokens({ issuer: ISSUER, keyRing, revocations, now })
+  const ownTokens = createOwnTokens({ issuer: ISSUER, keyRing, revocations, headAgeMs: () => 0, now })
   const failures: unknown[] = []
   const onFailure = (error: unknown) => void failures.push(error)
   const refusals = createEarlyRefusals({ database, eventLog, now, onFailure })

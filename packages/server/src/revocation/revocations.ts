@@ -68,29 +68,57 @@ interface RevokedUpTo {
   expiresAtMs: number
 }
 
+interface RevokedBefore {
+  readonly issuedBeforeMs: number
+  readonly upToRevision: number
+  readonly expiresAtMs: number
+}
+
+const KINDS: ReadonlySet<string> = new Set<RevocationKind>([
+  ...(['jti', 'subject', 'workload', 'policy', 'provider', 'service', 'signing_key'] as const),
+])
+
 function createIndex() {
   const entries = new Map<string, RevokedUpTo>()
+  let before: readonly RevokedBefore[] = []
   let droppedUpToMs = 0
   const name = (kind: RevocationKind, value: string) => `${kind}\0${value}`
   const upTo = (kind: RevocationKind, value: string) => entries.get(name(kind, value))?.upToRevision ?? -1
+
+  function addBefore(row: RevocationsTable): void {
+    // A kind that only a newer version knows may concern any token from before it: all of them are refused.
+    const known = row.kind === 'issued_before' && row.issued_before !== null
+    const entry: RevokedBefore = {
+      issuedBeforeMs: known ? Number(row.issued_before) : Number.NEGATIVE_INFINITY,
+      upToRevision: known ? (row.up_to_revision ?? -1) : row.revision - 1,
+      expiresAtMs: row.expires_at,
+    }
+    before = [...before, entry]
+  }
+
   return {
     add(row: RevocationsTable) {
+      if (!KINDS.has(row.kind)) return addBefore(row)
       const key = name(row.kind as RevocationKind, row.value)
-      const before = entries.get(key)
+      const known = entries.get(key)
       entries.set(key, {
-        upToRevision: Math.max(before?.upToRevision ?? -1, row.up_to_revision ?? Number.POSITIVE_INFINITY),
-        expiresAtMs: Math.max(before?.expiresAtMs ?? 0, row.expires_at),
+        upToRevision: Math.max(known?.upToRevision ?? -1, row.up_to_revision ?? Number.POSITIVE_INFINITY),
+        expiresAtMs: Math.max(known?.expiresAtMs ?? 0, row.expires_at),
       })
     },
     drop(upToMs: number) {
       droppedUpToMs = Math.max(droppedUpToMs, upToMs)
       for (const [key, entry] of entries) if (entry.expiresAtMs <= droppedUpToMs) entries.delete(key)
+      if (before.length > 0) before = before.filter((entry) => entry.expiresAtMs > droppedUpToMs)
     },
     covers(token: RevocableToken): boolean {
       // Not negated: an expiry that is no number is refused.
       if (!(token.expiresAt.getTime() > droppedUpToMs)) return true
-      if (entries.size === 0) return false
       const { revision } = token
+      // Not negated, for the same reason.
+      const issuedAtMs = token.issuedAt.getTime()
+      if (before.some((entry) => !(issuedAtMs >= entry.issuedBeforeMs) || !(revision > entry.upToRevision))) return true
+      if (entries.size === 0) return false
       return (
         upTo('jti', token.jti) >= revision ||
         upTo('signing_key', token.kid) >= revision ||

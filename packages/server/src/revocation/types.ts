@@ -18,7 +18,10 @@ export interface RevocationRequest {
   readonly value: string
   /** Tokens decided on up to this revision are refused; undefined for jti and signing_key, which are refused for ever. */
   readonly upToRevision: number | undefined
-  /** Kind issued_before only: tokens with an earlier `iat` are refused, and so are those decided on up to `upToRevision`. */
+  /**
+   * Kind issued_before only: tokens with an earlier `iat` are refused, and so are those decided on up to `upToRevision`, if it is
+   * given: a revision does not depend on the clock of whoever issued.
+   */
   readonly issuedBefore?: Date | undefined
   readonly reason: string
   readonly actor: string
@@ -37,5 +40,33 @@ export interface RevocableToken {
   readonly serviceId: string | undefined
   /** `cs.rev`: the revision that the token's decision was made on. */
   readonly revision: number
+  readonly issuedAt: Date
   readonly expiresAt: Date
+}
+
+/** A revocation as verifiers get it. Neither reason nor actor: those are for people. */
+export interface RevocationEntry {
+  readonly revision: number
+  /** A {@link RevocationKind}, or one that a newer version knows: whoever does not know it refuses what it may concern. */
+  readonly kind: string
+  readonly value: string
+  readonly upToRevision: number | undefined
+  readonly issuedBefore: Date | undefined
+  readonly at: Date
+  /** When it may be deleted: `expiredUpTo` of the feed refuses then what it refused. */
+  readonly expiresAt: Date
+}
+
+/** A part of the feed: every entry with `after` < revision <= `through`, in order, whole revisions only. */
+export interface FeedPage {
+  readonly after: number
+  readonly through: number
+  /** Names the history at `through`. */
+  readonly tag: string
+  readonly head: number
+  /** Entries that expire up to here have been deleted: a token that expires by then is revoked, whatever else is known of it. */
+  readonly expiredUpTo: Date
+  readonly entries: readonly RevocationEntry[]
+  /** Whether there is more up to `head`; without it `through` is the head. */
+  readonly more: boolean
 }

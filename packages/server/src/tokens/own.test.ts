@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { beforeEach, describe, test } from 'node:test'
+import { ServiceError } from '../errors.ts'
 import type { JsonObject } from '../lib/index.ts'
 import type { RevocableToken, Revocations } from '../revocation/index.ts'
 import type { KeyRing, Signer } from '../signing-keys/index.ts'
@@ -60,6 +61,7 @@ describe('verifying our own tokens', () => {
   let published: TestKey[]
   let imports: number
   let revoked: Set<string>
+  let headAgeMs: number
   let own: OwnTokens
   let first: TestKey
   let second: TestKey
@@ -67,6 +69,7 @@ describe('verifying our own tokens', () => {
   beforeEach(() => {
     imports = 0
     revoked = new Set()
+    headAgeMs = 0
     first = createTestKey('first', () => {
       imports += 1
     })
@@ -74,7 +77,7 @@ describe('verifying our own tokens', () => {
     published = [first]
     const keyRing = { jwks: () => ({ keys: published.map(({ jwk }) => jwk) }) } as unknown as KeyRing
     const revocations = { isRevoked: (token: RevocableToken) => revoked.has(token.jti) } as Revocations
-    own = createOwnTokens({ issuer: ISSUER, keyRing, revocations, now: () => NOW })
+    own = createOwnTokens({ issuer: ISSUER, keyRing, revocations, headAgeMs: () => headAgeMs, now: () => NOW })
   })
 
   test('a token of another issuer, audience or key is nobody’s, and neither is what is no token', async () => {
@@ -112,6 +115,25 @@ describe('verifying our own tokens', () => {
     revoked.add('jti_a')
     assert.equal(await own.verify(token, AUDIENCE), undefined)
     assert.equal(await own.verifyAnyAudience(token), undefined)
+  })
+
+  test('invariant 7: nothing is accepted while the revision log has not been read for 5 s, and it recovers by itself', async () => {
+    const token = tokenOf(first.signer)
+    for (const ageMs of [5_001, 60_000, Number.POSITIVE_INFINITY, Number.NaN]) {
+      headAgeMs = ageMs
+      for (const verify of [() => own.verify(token, AUDIENCE), () => own.verifyAnyAudience(token)]) {
+        await assert.rejects(verify, (error) => error instanceof ServiceError && error.code === 'store_unavailable')
+      }
+    }
+    headAgeMs = 5_000
+    assert.equal((await own.verify(token, AUDIENCE))?.jti, 'jti_a')
+  })
+
+  test('strangers and revoked tokens are refused as ever while the revision log cannot be read', async () => {
+    headAgeMs = 60_000
+    assert.equal(await own.verify(tokenOf(second.signer), AUDIENCE), undefined)
+    revoked.add('jti_a')
+    assert.equal(await own.verify(tokenOf(first.signer), AUDIENCE), undefined)
   })
 
   test('keys are imported once for as long as the ring stays as it is, whatever audiences strangers name (S-13)', async () => {

@@ -7,11 +7,15 @@ import {
   type UnverifiedToken,
   type VerifiedToken,
 } from '@countersign/sdk'
+import { ServiceError } from '../errors.ts'
 import type { JsonObject, Now } from '../lib/index.ts'
 import type { RevocableToken, Revocations } from '../revocation/index.ts'
 import type { KeyRing, SigningAlgorithm } from '../signing-keys/index.ts'
 
 const ALGORITHMS: readonly SigningAlgorithm[] = ['ES256', 'RS256', 'Ed25519']
+
+/** Above this age of its last look at the revision log, an instance does not know what has been revoked, and accepts no token. */
+const MAX_HEAD_AGE_MS = 5_000
 
 /** A token of ours that has verified and is not revoked. */
 export interface OwnToken extends RevocableToken {
@@ -25,19 +29,25 @@ export interface OwnTokensDeps {
   readonly issuer: string
   readonly keyRing: KeyRing
   readonly revocations: Revocations
+  /** How long ago the head of the revision log was read, by the monotonic clock. */
+  readonly headAgeMs: () => number
   readonly now: Now
 }
 
 /** Verifies tokens that this installation issued, for the server itself. */
 export interface OwnTokens {
-  /** The token if it is ours, for this audience, current and not revoked; otherwise undefined. Never says which. */
+  /**
+   * The token if it is ours, for this audience, current and not revoked; otherwise undefined. Never says which.
+   * @throws ServiceError store_unavailable for a token that verifies while the revision log has not been read for 5 s
+   */
   verify(token: string, audience: string): Promise<OwnToken | undefined>
   /** The same whatever its audience, for the holder's own acts (RFC 7009); grants nothing. */
   verifyAnyAudience(token: string): Promise<OwnToken | undefined>
 }
 
 /** The server as a verifier of its own tokens: the strict verifier of the SDK over the current key ring, then revocations. */
-export function createOwnTokens({ issuer, keyRing, revocations, now }: OwnTokensDeps): OwnTokens {
+export function createOwnTokens(deps: OwnTokensDeps): OwnTokens {
+  const { issuer, keyRing, revocations, headAgeMs, now } = deps
   const currentKeys = createCurrentKeys(issuer, keyRing)
 
   async function verify(read: UnverifiedToken, audience: string): Promise<OwnToken | undefined> {
@@ -46,7 +56,12 @@ export function createOwnTokens({ issuer, keyRing, revocations, now }: OwnTokens
     const verified = await refusedAsUndefined<VerifiedToken>(() => verifier.verify(read))
     if (!verified) return undefined
     const own = toOwnToken(verified.claims as JsonObject, verified.header.kid ?? '')
-    return own && !revocations.isRevoked(own) ? own : undefined
+    if (!own || revocations.isRevoked(own)) return undefined
+    // Only now: whoever holds no token of ours learns nothing of the state of the server. Not negated: no number is too old as well.
+    if (!(headAgeMs() <= MAX_HEAD_AGE_MS)) {
+      throw new ServiceError('store_unavailable', { internal: 'the revision log has not been read for 5 s' })
+    }
+    return own
   }
 
   return {
@@ -88,10 +103,11 @@ async function refusedAsUndefined<T>(work: () => T | Promise<T>): Promise<T | un
 }
 
 function toOwnToken(claims: JsonObject, kid: string): OwnToken | undefined {
-  const { jti, sub, aud, client_id: clientId, scope, exp, cs } = claims
+  const { jti, sub, aud, client_id: clientId, scope, iat, exp, cs } = claims
   if (typeof jti !== 'string' || typeof sub !== 'string' || typeof aud !== 'string' || typeof clientId !== 'string')
     return
-  if (typeof scope !== 'string' || typeof exp !== 'number' || typeof cs !== 'object' || cs === null) return
+  if (typeof scope !== 'string' || typeof iat !== 'number') return
+  if (typeof exp !== 'number' || typeof cs !== 'object' || cs === null) return
   const { pol, tp, svc, rev } = cs as JsonObject
   if (typeof pol !== 'string' || typeof rev !== 'number' || !Array.isArray(tp)) return
   return {
@@ -105,6 +121,7 @@ function toOwnToken(claims: JsonObject, kid: string): OwnToken | undefined {
     serviceId: typeof svc === 'string' ? svc : undefined,
     revision: rev,
     scopes: scope === '' ? [] : scope.split(' '),
+    issuedAt: new Date(iat * 1000),
     expiresAt: new Date(exp * 1000),
   }
 }
