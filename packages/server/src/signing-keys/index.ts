@@ -4,8 +4,10 @@
  * `seal/` is what they are sealed under. No private key leaves this folder; callers get a `Signer`.
  */
 
+export type { RingName } from './changes.ts'
+export type { EndTokens, KeyRevocation, RevokeKeyCommand } from './revoke-key.ts'
 export { createKeyRing, type KeyRingDeps, type ManagedKeyRing, type NotePublicKey } from './ring.ts'
-export type { RingName } from './rotation.ts'
+export type { KeyRotation, RotateKeyCommand } from './rotate-key.ts'
 export * from './seal/index.ts'
 export type { KeyPurpose, KeyState, RotationSchedule, SigningKey } from './states.ts'
 export type * from './types.ts'

@@ -1,49 +1,16 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { openTestDatabase, type TestScope } from '../../../../test/support/database.ts'
-import { createEventLog } from '../audit/index.ts'
 import { ServiceError } from '../errors.ts'
-import type { Tables } from '../schema/index.ts'
-import type { Database, Leader } from '../storage/index.ts'
-import { createKeyRing } from './ring.ts'
-import { createSealKey, type SealKey } from './seal/index.ts'
-
-const DAY = 86_400_000
-const schedule = { publishAheadMs: DAY, activeMs: 30 * DAY, retainMs: 3_600_000 }
-
-interface Fixture {
-  readonly database: Database<Tables>
-  readonly clock: { now: Date }
-  readonly open: (sealKey?: SealKey) => ReturnType<typeof createKeyRing>
-  readonly leader: Leader<Tables>
-}
-
-async function fixture(scope: TestScope): Promise<Fixture> {
-  const clock = { now: new Date(Date.UTC(2026, 0, 1)) }
-  const now = () => clock.now
-  const database = await openTestDatabase(scope, { now })
-  const eventLog = createEventLog({ database, now })
-  const sealKey = createSealKey(randomBytes(32))
-  const leader = {
-    epoch: 1,
-    signal: new AbortController().signal,
-    transaction: database.transaction.bind(database),
-  } as Leader<Tables>
-  return {
-    database,
-    clock,
-    leader,
-    open: (key = sealKey) => createKeyRing({ database, eventLog, sealKey: key, schedule, algorithms: ['ES256'], now }),
-  }
-}
+import { DAY, createRingFixture as fixture } from './ring.fixture.ts'
+import { createSealKey } from './seal/index.ts'
 
 const code = (expected: string) => (error: unknown) => error instanceof ServiceError && error.code === expected
 
 test('does not open the keys of a database with another seal key (G-01)', async (t) => {
   const { open } = await fixture(t)
   await open()
-  await assert.rejects(open(createSealKey(randomBytes(32))), code('seal_key_wrong'))
+  await assert.rejects(open({ sealKey: createSealKey(randomBytes(32)) }), code('seal_key_wrong'))
 })
 
 test('two processes that start at once make one active key per ring', async (t) => {

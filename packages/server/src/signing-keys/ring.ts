@@ -3,8 +3,11 @@ import { ServiceError } from '../errors.ts'
 import type { JsonObject, Now } from '../lib/index.ts'
 import type { SigningKeysTable, Tables } from '../schema/index.ts'
 import type { Database, Leader } from '../storage/index.ts'
+import { type RingName, sealContext } from './changes.ts'
 import { createSigner, rawEd25519 } from './key-material.ts'
-import { type RingName, rotateDue, sealContext } from './rotation.ts'
+import { type EndTokens, type KeyRevocation, type RevokeKeyCommand, revokeKey } from './revoke-key.ts'
+import { type KeyRotation, type RotateKeyCommand, rotateKey } from './rotate-key.ts'
+import { rotateDue } from './rotation.ts'
 import type { SealKey } from './seal/index.ts'
 import { type KeyPurpose, type RotationSchedule, type SigningKey, toSigningKey } from './states.ts'
 import { selectKeys } from './store.ts'
@@ -36,6 +39,10 @@ export interface ManagedKeyRing extends KeyRing {
   ensure(alg: SigningAlgorithm): Promise<void>
   /** Rotates what is due as the leader; call it once a minute. Resolves to the number of steps done. */
   rotate(leader: Leader<Tables>): Promise<number>
+  /** Rotates by command; resolves when it is in force here. @throws as {@link rotateKey} */
+  rotateKey(command: RotateKeyCommand): Promise<KeyRotation>
+  /** Revokes a key, and its tokens in the same transaction; resolves when it is in force here. @throws as {@link revokeKey} */
+  revokeKey<R>(command: RevokeKeyCommand, endTokens: EndTokens<R>): Promise<KeyRevocation<R>>
   /** Raw 32-byte public keys of all checkpoint keys ever made, active first, for verifiers of old checkpoints. */
   checkpointPublicKeys(): readonly NotePublicKey[]
   /** The same for the keys that sign receipts. */
@@ -63,7 +70,7 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<ManagedKeyRing> 
   const scheduleFor = (ring: RingName): RotationSchedule =>
     // Auditors know the log and its receipts by these keys, so they change only by command.
     ring.purpose === 'access_token' ? schedule : { ...schedule, activeMs: Number.POSITIVE_INFINITY }
-  const rotation = { ...deps, scheduleFor }
+  const rotationDeps = { ...deps, scheduleFor }
   let keys: readonly LoadedKey[] = []
 
   const load = async () => {
@@ -95,7 +102,7 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<ManagedKeyRing> 
     await load()
     const missing = rings.filter((ring) => activeSigner(ring.purpose, ring.alg) === undefined)
     if (missing.length === 0) return
-    await rotateDue(rotation, missing, (work) => database.transaction(work))
+    await rotateDue(rotationDeps, missing, (work) => database.transaction(work))
     await load()
   }
 
@@ -133,9 +140,22 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<ManagedKeyRing> 
     }),
     ensure: (alg) => ensureRings([{ purpose: 'access_token', alg }]),
     rotate: async (leader) => {
-      const done = await rotateDue(rotation, [...accessTokenRings(), ...noteRings], (work) => leader.transaction(work))
+      const done = await rotateDue(rotationDeps, [...accessTokenRings(), ...noteRings], (work) =>
+        leader.transaction(work),
+      )
       if (done > 0) await load()
       return done
+    },
+    async rotateKey(command) {
+      const rotation = await rotateKey(rotationDeps, command)
+      await database.revisions.refresh()
+      return rotation
+    },
+    async revokeKey(command, endTokens) {
+      const revocation = await revokeKey(rotationDeps, command, endTokens)
+      // Here it is in force before the command is answered, with its tokens' revocation; every other replica follows the log.
+      await database.revisions.refresh()
+      return revocation
     },
     list: () => keys.map(({ publicJwk: _publicJwk, signer: _signer, ...key }) => key),
     close: unsubscribe,

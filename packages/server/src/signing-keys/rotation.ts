@@ -1,32 +1,14 @@
 import type { Transaction } from 'kysely'
-import type { EventLog } from '../audit/index.ts'
-import { type Now, newId } from '../lib/index.ts'
 import type { Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
-import { generateKey } from './key-material.ts'
-import type { SealKey } from './seal/index.ts'
-import { dueSteps, type KeyPurpose, type RotationSchedule, type RotationStep, toSigningKey } from './states.ts'
-import { insertKey, moveKey, selectKeys } from './store.ts'
-import type { SigningAlgorithm } from './types.ts'
-
-/** A purpose and algorithm for which keys are kept. */
-export interface RingName {
-  readonly purpose: KeyPurpose
-  readonly alg: SigningAlgorithm
-}
+import { createKeyChanges, type KeyChanges, type KeyChangesDeps, type RingName } from './changes.ts'
+import { dueSteps, type RotationSchedule, type RotationStep, toSigningKey } from './states.ts'
+import { selectKeys } from './store.ts'
 
 /** What a rotation needs. */
-export interface RotationDeps {
+export interface RotationDeps extends KeyChangesDeps {
   readonly database: Database<Tables>
-  readonly eventLog: EventLog
-  readonly sealKey: SealKey
   readonly scheduleFor: (ring: RingName) => RotationSchedule
-  readonly now: Now
-}
-
-/** The authenticated context of a sealed private key: a row's ciphertext opens for that row and purpose only. */
-export function sealContext(kid: string, purpose: KeyPurpose): string {
-  return `countersign/signing-key/${purpose}/${kid}`
 }
 
 /**
@@ -40,6 +22,7 @@ export async function rotateDue(
   transaction: Database<Tables>['transaction'],
 ): Promise<number> {
   const { scheduleFor, now } = deps
+  const changes = createKeyChanges(deps, 'system')
   const plan = async (tx: Transaction<Tables>) => {
     const keys = (await selectKeys(tx)).map(toSigningKey)
     return rings.flatMap((ring) => dueSteps(keys, ring, scheduleFor(ring), now()))
@@ -49,62 +32,14 @@ export async function rotateDue(
     await deps.database.revisions.append(tx, { kind: 'signing_key', target: 'ring', detail: {} })
     // Read again under the revision lock: a concurrent rotation has committed before we got here.
     const steps = await plan(tx)
-    for (const step of steps) await carryOut(deps, tx, step)
+    for (const step of steps) await carryOut(changes, tx, step)
     return steps.length
   })
 }
 
-async function carryOut(
-  { eventLog, sealKey, now }: RotationDeps,
-  tx: Transaction<Tables>,
-  step: RotationStep,
-): Promise<void> {
-  const at = now()
-  const record = (kind: string, kid: string, data: Record<string, string> = {}) =>
-    eventLog.append(tx, {
-      id: newId('evt', at),
-      at,
-      kind: `signing_key.${kind}`,
-      outcome: 'done',
-      actor: 'system',
-      data: { kid, ...data },
-    })
-  if (step.act === 'generate') {
-    const key = generateKey(step.alg)
-    await insertKey(tx, {
-      kid: key.kid,
-      purpose: step.purpose,
-      alg: key.alg,
-      state: step.activate ? 'active' : 'published',
-      public_jwk: JSON.stringify(key.publicJwk),
-      sealed_private: sealKey.seal(key.privateDer, sealContext(key.kid, step.purpose)),
-      created_at: at.getTime(),
-      published_at: at.getTime(),
-      active_at: step.activate ? at.getTime() : null,
-      retired_at: null,
-      removed_at: null,
-      destroyed_at: null,
-      revoked_at: null,
-      activate_at: null,
-    })
-    await record('published', key.kid, { purpose: step.purpose, alg: step.alg })
-    if (step.activate) await record('activated', key.kid, { purpose: step.purpose, alg: step.alg })
-    return
-  }
-  if (step.act === 'activate') {
-    if (step.retire !== undefined) {
-      await moveKey(tx, step.retire, 'active', { state: 'retired', retired_at: at.getTime() })
-      await record('retired', step.retire)
-    }
-    await moveKey(tx, step.kid, 'published', { state: 'active', active_at: at.getTime() })
-    await record('activated', step.kid)
-    return
-  }
-  if (step.act === 'remove') {
-    await moveKey(tx, step.kid, 'retired', { state: 'removed', removed_at: at.getTime() })
-    await record('removed', step.kid)
-    return
-  }
-  await moveKey(tx, step.kid, 'removed', { state: 'destroyed', destroyed_at: at.getTime(), sealed_private: null })
-  await record('destroyed', step.kid)
+async function carryOut(changes: KeyChanges, tx: Transaction<Tables>, step: RotationStep): Promise<void> {
+  if (step.act === 'generate') await changes.generate(tx, step, { activate: step.activate })
+  else if (step.act === 'activate') await changes.activate(tx, step.kid, step.retire)
+  else if (step.act === 'remove') await changes.remove(tx, step.kid)
+  else await changes.destroy(tx, step.kid)
 }

@@ -10,7 +10,7 @@ const start = Date.UTC(2026, 0, 1)
 
 function key(
   state: SigningKey['state'],
-  times: Partial<Record<'published' | 'active' | 'retired', number>>,
+  times: Partial<Record<'published' | 'active' | 'retired' | 'activate', number>>,
   kid = state,
 ): SigningKey {
   const at = (value: number | undefined) => (value === undefined ? undefined : new Date(value))
@@ -24,6 +24,8 @@ function key(
     retiredAt: at(times.retired),
     removedAt: undefined,
     destroyedAt: undefined,
+    revokedAt: undefined,
+    activateAt: at(times.activate),
   }
 }
 
@@ -43,6 +45,22 @@ test('does not let a key sign before it was published long enough (G-02)', () =>
 test('does not retire a key before its time even when the next one is ready', () => {
   const keys = [key('active', { active: start - 29.5 * 24 * HOUR }), key('published', { published: start - 30 * HOUR })]
   assert.deepEqual(dueSteps(keys, ring, schedule, new Date(start)), [])
+})
+
+test('G-02: a command does not let a key sign before it was published long enough, nor before the time that it was given', () => {
+  const active = key('active', { active: start - HOUR })
+  const early = key('published', { published: start - 23 * HOUR, activate: start - HOUR })
+  assert.deepEqual(dueSteps([active, early], ring, schedule, new Date(start)), [])
+  const waiting = key('published', { published: start - 30 * HOUR, activate: start + 1 })
+  assert.deepEqual(dueSteps([active, waiting], ring, schedule, new Date(start)), [])
+})
+
+test('a key that a command has published signs at its time, although the active one has not signed for long', () => {
+  const active = key('active', { active: start - HOUR })
+  const next = key('published', { published: start - 24 * HOUR, activate: start })
+  assert.deepEqual(dueSteps([active, next], ring, schedule, new Date(start)), [
+    { act: 'activate', kid: 'published', retire: 'active' },
+  ])
 })
 
 test('keeps a retired key published while its tokens can live (G-02)', () => {

@@ -19,6 +19,10 @@ export interface SigningKey {
   readonly retiredAt: Date | undefined
   readonly removedAt: Date | undefined
   readonly destroyedAt: Date | undefined
+  /** Set for a key that was revoked, which is then destroyed as well. */
+  readonly revokedAt: Date | undefined
+  /** When a published key is to sign by command, whatever the schedule says. */
+  readonly activateAt: Date | undefined
 }
 
 /** Times that rotation keeps, in milliseconds. */
@@ -62,7 +66,8 @@ export function dueSteps(
     steps.push({ act: 'generate', ...ring, activate: false })
   }
   if (next && ageMs(next.publishedAt, now) >= schedule.publishAheadMs) {
-    if (!active || ageMs(active.activeAt, now) >= schedule.activeMs) {
+    const byCommand = ageMs(next.activateAt, now) >= 0
+    if (!active || byCommand || ageMs(active.activeAt, now) >= schedule.activeMs) {
       steps.push({ act: 'activate', kid: next.kid, retire: active?.kid })
     }
   }
@@ -92,5 +97,7 @@ export function toSigningKey(row: SigningKeysTable): SigningKey {
     retiredAt: date(row.retired_at),
     removedAt: date(row.removed_at),
     destroyedAt: date(row.destroyed_at),
+    revokedAt: date(row.revoked_at),
+    activateAt: date(row.activate_at),
   }
 }
