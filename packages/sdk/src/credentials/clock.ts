@@ -4,15 +4,18 @@ export interface Clock {
   now(): Date
   /** Milliseconds that no setting of the wall clock changes. */
   monotonicMs(): number
-  /** Runs the work once after a delay; the result cancels it. A timer never keeps the process alive by itself. */
-  setTimer(work: () => void, delayMs: number): () => void
+  /**
+   * Runs the work once after a delay; the result cancels it. A timer keeps the process alive, as somebody waits for it, unless it is
+   * for the background.
+   */
+  setTimer(work: () => void, delayMs: number, isBackground?: boolean): () => void
 }
 
 /** What of the clock can be replaced. */
 export interface ClockOptions {
   readonly now?: () => Date
   readonly monotonicMs?: () => number
-  readonly setTimer?: (work: () => void, delayMs: number) => () => void
+  readonly setTimer?: Clock['setTimer']
 }
 
 /** The system's clocks, where nothing else is given. With `now` alone, it stands for both clocks. */
@@ -22,9 +25,9 @@ export function createClock({ now, monotonicMs, setTimer }: ClockOptions): Clock
     monotonicMs: monotonicMs ?? (now === undefined ? () => performance.now() : () => now().getTime()),
     setTimer:
       setTimer ??
-      ((work, delayMs) => {
+      ((work, delayMs, isBackground = false) => {
         const timer = setTimeout(work, delayMs)
-        timer.unref()
+        if (isBackground) timer.unref()
         return () => clearTimeout(timer)
       }),
   }

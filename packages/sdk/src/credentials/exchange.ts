@@ -3,7 +3,7 @@ import { AnswerError } from './answer-error.ts'
 import { type Clock, sleep } from './clock.ts'
 import type { DpopBinding } from './dpop-binding.ts'
 import type { Settings } from './options.ts'
-import { isPassing, type Requester, send } from './request.ts'
+import { isPassing, type Requester, send, timedOut } from './request.ts'
 import { findProof } from './sources/index.ts'
 import { parseTokenAnswer, type TokenAnswer } from './token-answer.ts'
 import { createTokenEndpoint } from './token-endpoint.ts'
@@ -96,7 +96,7 @@ export function createExchange({ settings, requester, random, dpop }: ExchangeDe
   }
 
   async function obtainProof(signal: AbortSignal, timeoutMs: number): Promise<string> {
-    const late = new CountersignError('proof_unavailable', { reason: 'no source answered in time' })
+    const late = timedOut('proof_unavailable', 'no source answered in time')
     return await within(clock, timeoutMs, late, signal, (limited) =>
       findProof(settings.sources, { audience: settings.proofAudience, fetch: requester.fetch, signal: limited }),
     )

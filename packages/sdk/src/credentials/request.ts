@@ -41,7 +41,7 @@ export async function send(
   const end = new AbortController()
   const onAbort = () => end.abort(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
-  const late = new CountersignError(codes.unavailable, { reason: 'no whole answer came in time' })
+  const late = timedOut(codes.unavailable, 'no whole answer came in time')
   const cancelTimer = clock.setTimer(() => end.abort(late), timeoutMs)
   try {
     // Also a fetch that ignores its signal ends here.
@@ -63,6 +63,11 @@ async function read(fetch: typeof globalThis.fetch, url: URL, init: RequestInit,
   // A redirect would choose where the proof goes next.
   const response = await fetch(url, { ...init, redirect: 'manual', cache: 'no-store', credentials: 'omit' })
   return { status: response.status, headers: response.headers, body: await readBody(response, codes.refused) }
+}
+
+/** The error of a time limit, whose cause can be told from others by its name. */
+export function timedOut(code: CountersignErrorCode, reason: string): CountersignError {
+  return new CountersignError(code, { reason, cause: new DOMException('the time is over', 'TimeoutError') })
 }
 
 /** A body of at most 64 KiB. @throws CountersignError with the code when it is larger */

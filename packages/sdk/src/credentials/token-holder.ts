@@ -117,12 +117,10 @@ export function createTokenHolder(deps: TokenHolderDeps): TokenHolder {
   // A client that nobody uses lets its token end: exchanges for nobody fill the audit log.
   function schedule(delayMs: number): void {
     cancelTimer()
-    cancelTimer = clock.setTimer(
-      () => {
-        if (keepFresh || isUsed) refresh()
-      },
-      Math.max(0, delayMs),
-    )
+    const work = () => {
+      if (keepFresh || isUsed) refresh()
+    }
+    cancelTimer = clock.setTimer(work, Math.max(0, delayMs), true)
   }
 
   async function token({ signal, fresh = false }: TokenOptions = {}): Promise<AccessToken> {

@@ -315,6 +315,45 @@ test('-- CMD gets the token in a 0600 file that is gone afterwards, and its exit
   assert.equal(JSON.parse(readFileSync(report, 'utf8')).env, issued)
 })
 
+const WAIT_FOR_ANOTHER = `
+  const { readFileSync, writeFileSync } = require('node:fs')
+  const path = process.env.COUNTERSIGN_TOKEN_FILE
+  const first = readFileSync(path, 'utf8')
+  const timer = setInterval(() => {
+    const token = readFileSync(path, 'utf8')
+    if (token === first) return
+    writeFileSync(process.argv[1], JSON.stringify({ first, token, env: process.env.ORDERS_TOKEN }))
+    process.exit(7)
+  }, 10)
+`
+
+test('while the command runs, the file is renewed in one step; the variable is not', async () => {
+  const [first, second] = [makeToken({ jti: 'first' }), makeToken({ jti: 'second' })]
+  const short = (token: string) => ({ body: { ...GRANTED.body, access_token: token, expires_in: 1 } })
+  api.answer('POST /oauth/token', short(first), short(second))
+  const report = join(cwd, 'renewed.json')
+  const env = { PATH: process.env['PATH'], COUNTERSIGN_PROOF_FILE: 'proof' }
+  const line = ['--env', 'ORDERS_TOKEN', '--', process.execPath, '-e', WAIT_FOR_ANOTHER, report]
+  const result = await exchange(line, { env })
+  assert.equal(result.exit, 7, result.stderr)
+  assert.deepEqual(JSON.parse(readFileSync(report, 'utf8')), { first, token: second, env: first })
+  for (const piece of [...piecesOf(first), ...piecesOf(second)]) assert.ok(!result.stderr.includes(piece))
+})
+
+test('a renewal that is denied is a warning with the id, and the command goes on with the old token', async () => {
+  api.answer('POST /oauth/token', { body: { ...GRANTED.body, expires_in: 1 } }, DENIED)
+  const env = { PATH: process.env['PATH'], COUNTERSIGN_PROOF_FILE: 'proof' }
+  const stopped = new AbortController()
+  const script = `process.once('SIGTERM', () => process.exit(0)); setInterval(() => undefined, 1000)`
+  const { exit, stderr } = await exchange(['--', process.execPath, '-e', script], {
+    env,
+    signal: stopped.signal,
+    onStderr: (text) => text.startsWith('warning') && stopped.abort('SIGTERM'),
+  })
+  assert.equal(exit, 0)
+  assert.match(stderr, /warning: the token could not be renewed .*denied: invalid_target {2}id evt_/)
+})
+
 test('a command that cannot be started is exit 2, one ended by a signal 128 and its number', async () => {
   api.answer('POST /oauth/token', GRANTED)
   const env = { PATH: process.env['PATH'], COUNTERSIGN_PROOF_FILE: 'proof' }

@@ -17,15 +17,23 @@ export interface ProofFile {
  * The proof in a file; undefined when there is no such file.
  * @throws CountersignError proof_invalid; no message holds anything of the content
  */
-export async function readProofFile({ path, directory = '', namedBy }: ProofFile): Promise<string | undefined> {
+export async function readProofFile(file: ProofFile): Promise<string | undefined> {
+  try {
+    return await readNamedProofFile(file)
+  } catch (error) {
+    if (error instanceof CountersignError && ['ENOENT', 'ENOTDIR'].includes(codeOf(error.cause))) return undefined
+    throw error
+  }
+}
+
+/** The same for a file that must be there. @throws CountersignError proof_invalid; its cause says why it cannot be read */
+export async function readNamedProofFile({ path, directory = '', namedBy }: ProofFile): Promise<string> {
   const label = namedBy === undefined ? '' : `${namedBy}: `
   const invalid = (reason: string, cause?: unknown) =>
     new CountersignError('proof_invalid', { reason: `${label}${reason}`, ...(cause === undefined ? {} : { cause }) })
   // T29: a proof given where its path belongs must not be quoted in an error, which names the path.
   if (path.length > 1024 || /^[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*$/.test(path)) {
-    throw new CountersignError('proof_invalid', {
-      reason: 'a path to a proof is the proof itself; treat it as exposed',
-    })
+    throw invalid('the path of the proof is a proof itself; treat it as exposed')
   }
   let content: Buffer
   try {
@@ -40,9 +48,7 @@ export async function readProofFile({ path, directory = '', namedBy }: ProofFile
     }
   } catch (error) {
     if (error instanceof CountersignError) throw error
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw invalid(`${path} cannot be read (${code})`, error)
+    throw invalid(`${path} cannot be read (${codeOf(error)})`, error)
   }
   if (content.length > MAX_PROOF_BYTES + 2) throw invalid(`${path} is larger than 16 KiB`)
   const rawProof = content.toString('latin1').trim()
@@ -51,10 +57,6 @@ export async function readProofFile({ path, directory = '', namedBy }: ProofFile
   return rawProof
 }
 
-/** The same for a file that must be there. @throws CountersignError proof_invalid also when it is not */
-export async function readNamedProofFile(file: ProofFile): Promise<string> {
-  const rawProof = await readProofFile(file)
-  if (rawProof !== undefined) return rawProof
-  const label = file.namedBy === undefined ? '' : `${file.namedBy}: `
-  throw new CountersignError('proof_invalid', { reason: `${label}${file.path} cannot be read (ENOENT)` })
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
 }

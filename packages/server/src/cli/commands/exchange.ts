@@ -1,14 +1,14 @@
 import { parseDurationMs } from '../../lib/index.ts'
-import { type ApiClient, createApiClient } from '../client.ts'
-import { type ExchangedToken, requestToken } from '../exchange-request.ts'
+import { createApiClient } from '../client.ts'
+import { toExchangeFault } from '../exchange-faults.ts'
+import { createTokenRequest, factsOf, type TokenFacts, type TokenRequest } from '../exchange-request.ts'
 import { EXITS } from '../exits.ts'
-import { cliFault } from '../faults.ts'
+import { type CliFault, cliFault } from '../faults.ts'
 import { createPrivateFile } from '../private-file.ts'
-import { findProof, type Proof, type SourceName } from '../proof-sources/index.ts'
-import { runWithToken } from '../run-with-token.ts'
+import { SOURCE_NAMES, type SourceName } from '../proof-sources/index.ts'
+import { runWithToken, type TokenFeed } from '../run-with-token.ts'
 import { createLayout, type Layout, printable, renderFields } from '../terminal/index.ts'
 import type { CommandRun, Invocation } from '../types.ts'
-import { member, text } from '../wire.ts'
 
 /**
  * Exchanges the platform's proof for an access token and hands it on as asked: to a command, a file or a pipe. Without one of
@@ -17,41 +17,59 @@ import { member, text } from '../wire.ts'
 export const run: CommandRun = async (invocation) => {
   const { settings, context } = invocation
   const plan = parsePlan(invocation)
+  let write: ((rawToken: string) => void) | undefined
+  const warn = (text: string) => {
+    if (!settings.quiet) context.stderr.write(`warning: ${printable(text)}\n`)
+  }
+  const request = createTokenRequest(
+    await createApiClient(settings, context),
+    {
+      ...plan,
+      // What has been read from stdin cannot be read again.
+      keepFresh: plan.trailing !== undefined && plan.proofFile !== '-',
+      onToken: ({ accessToken }) => write?.(accessToken),
+      onRefreshFailed: (error) => warn(describeFailedRefresh(toExchangeFault(error, request.list, context))),
+    },
+    settings,
+    context,
+  )
   // The file is made before the proof is used up: a proof may be good for one exchange only.
   const file = plan.outFile === undefined ? undefined : await createPrivateFile(plan.outFile, context)
   let kept = false
   try {
-    const client = await createApiClient(settings, context)
-    const proof = await findProof(
-      {
-        audience: async () => plan.proofAudience ?? (await defaultAudience(client)),
-        proofFile: invocation.option('proof-file'),
-        timeoutMs: settings.timeoutMs,
-        context,
-      },
-      plan.source,
-    )
-    if (settings.verbose > 0) for (const line of proof.skipped) context.stderr.write(`skipped  ${printable(line)}\n`)
-    const token = await requestToken(client, { ...plan, rawProof: proof.rawProof })
+    const token = await request.token().finally(() => {
+      if (settings.verbose === 0 || request.list.found() === undefined) return
+      for (const line of skippedLines(request)) context.stderr.write(`skipped  ${printable(line)}\n`)
+    })
+    const proof: Proof = { ...(request.list.found() ?? { source: '?', from: '?' }), skipped: skippedLines(request) }
+    const facts = factsOf(token)
+    const shownAs = (where: string, layout: Layout) => render(proof, facts, where, layout)
+    const say = (where: string) => {
+      if (settings.quiet) return
+      const layout = createLayout(context.stderr, { colour: settings.colour, wide: false })
+      context.stderr.write(`${shownAs(where, layout)}\n`)
+    }
     if (file) {
-      await file.write(token.rawToken)
+      await file.write(token.accessToken)
       kept = true
     }
     if (plan.trailing) {
-      if (!settings.quiet) {
-        context.stderr.write(
-          `${render(proof, token, 'given to the command', createLayout(context.stderr, { colour: settings.colour, wide: false }))}\n`,
-        )
+      say('given to the command')
+      const feed: TokenFeed = {
+        first: token.accessToken,
+        subscribe(writeToken) {
+          write = writeToken
+          return () => {
+            write = undefined
+          }
+        },
+        onWriteFailed: (code) => warn(`the renewed token cannot be written (${code})`),
       }
-      return { exit: await runWithToken(plan.trailing, token.rawToken, plan.env, context), streamed: true }
+      return { exit: await runWithToken(plan.trailing, feed, plan.env, context), streamed: true }
     }
     if (plan.show && settings.output === 'table') {
-      if (!settings.quiet) {
-        context.stderr.write(
-          `${render(proof, token, 'printed', createLayout(context.stderr, { colour: settings.colour, wide: false }))}\n`,
-        )
-      }
-      context.stdout.write(`${token.rawToken}\n`)
+      say('printed')
+      context.stdout.write(`${token.accessToken}\n`)
       return { exit: EXITS.yes, streamed: true }
     }
     const shown = plan.outFile === undefined ? 'not shown' : `in ${plan.outFile}, mode 0600`
@@ -61,15 +79,32 @@ export const run: CommandRun = async (invocation) => {
         source: proof.source,
         source_detail: proof.from,
         skipped: proof.skipped,
-        ...token.facts,
+        ...facts,
         out_file: plan.outFile ?? null,
-        ...(plan.show ? { access_token: token.rawToken } : {}),
+        ...(plan.show ? { access_token: token.accessToken } : {}),
       },
-      text: (layout) => render(proof, token, shown, layout),
+      text: (layout) => shownAs(shown, layout),
     }
   } finally {
+    request.close()
     await file?.close(kept)
   }
+}
+
+/** Where the proof came from, and why not from elsewhere. */
+interface Proof {
+  readonly source: string
+  readonly from: string
+  readonly skipped: readonly string[]
+}
+
+function skippedLines({ list }: TokenRequest): readonly string[] {
+  return list.skipped().map((line) => line.join(': '))
+}
+
+function describeFailedRefresh({ title, detail, id }: CliFault): string {
+  const why = [title, detail].filter((part) => part !== undefined).join(': ')
+  return `the token could not be renewed and is tried again: ${why}${id === undefined ? '' : `  id ${id}`}`
 }
 
 interface Plan {
@@ -78,6 +113,7 @@ interface Plan {
   readonly scopes: readonly string[]
   readonly ttlSeconds: number | undefined
   readonly source: SourceName | undefined
+  readonly proofFile: string | undefined
   readonly proofAudience: string | undefined
   readonly outFile: string | undefined
   readonly env: string | undefined
@@ -101,7 +137,7 @@ function parsePlan(invocation: Invocation): Plan {
   if (ttl !== undefined && (ttlMs === undefined || ttlMs < 1000))
     throw usage('--ttl needs a duration', 'write --ttl 5m')
   const named = invocation.option('source')
-  const source = named === 'github' || named === 'kubernetes' || named === 'file' ? named : undefined
+  const source = SOURCE_NAMES.find((name) => name === named)
   const proofFile = invocation.option('proof-file')
   if (proofFile !== undefined && source !== undefined && source !== 'file') {
     throw usage(`--proof-file and --source ${source} name two proofs`, 'give one of them')
@@ -127,6 +163,7 @@ function parsePlan(invocation: Invocation): Plan {
     scopes: invocation.options('scope'),
     ttlSeconds: ttlMs === undefined ? undefined : Math.floor(ttlMs / 1000),
     source,
+    proofFile,
     proofAudience: invocation.option('proof-audience'),
     outFile,
     env,
@@ -135,19 +172,7 @@ function parsePlan(invocation: Invocation): Plan {
   }
 }
 
-// Only what the caller named, never what a remote server says of itself: a hostile server would ask for a proof that
-// another relying party accepts, and present it there. The local socket's server is this host's own.
-async function defaultAudience(client: ApiClient): Promise<string> {
-  if (client.target.via === 'server') return client.target.url.href.replace(/\/+$/, '')
-  const path = '/.well-known/oauth-authorization-server'
-  const { body } = await client.json({ method: 'GET', path, anonymous: true })
-  const issuer = text(member(body, 'issuer'))
-  if (issuer === undefined) throw cliFault('unexpected_answer', 'the metadata names no issuer')
-  return issuer
-}
-
-function render(proof: Proof, token: ExchangedToken, where: string, layout: Layout): string {
-  const { facts } = token
+function render(proof: Proof, facts: TokenFacts, where: string, layout: Layout): string {
   const scope = facts.scope === null || facts.scope === '' ? 'no scope' : `scope ${facts.scope}`
   const kid = facts.kid === null ? '' : `, signed by kid ${facts.kid}`
   return renderFields(

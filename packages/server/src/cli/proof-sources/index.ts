@@ -1,6 +1,6 @@
 /**
- * Where a workload's proof comes from. `findProof` asks the sources of the explicit list in their order and takes the first that
- * is present; each other one says why it was skipped. A source that is present and fails ends the search: falling through to
- * another would exchange under another identity than the one that the platform meant. Add one: a file, and a line in `SOURCES`.
+ * Where `countersign exchange` takes the proof from: the sources of the SDK, pointed at what this command line and its environment
+ * name. `createSourceList` also keeps what each one answered, which is what the command prints. A new source is made in the SDK
+ * (credentials/sources) and gets its line in `sources.ts`.
  */
-export { findProof, type Proof, type SourceName } from './find.ts'
+export { createSourceList, SOURCE_NAMES, type SourceList, type SourceName } from './sources.ts'

@@ -10,8 +10,10 @@ export const EXCHANGE_COMMANDS: readonly CommandSpec[] = [
       'Finds the proof itself: GitHub Actions (ACTIONS_ID_TOKEN_REQUEST_URL), a Kubernetes projected token ' +
         '(COUNTERSIGN_PROOF_FILE, default /var/run/secrets/countersign/token), or --proof-file. When none is there, it says why each was skipped.',
       'The token is not printed. With `-- CMD` the command gets COUNTERSIGN_TOKEN_FILE, the path of a 0600 file that is removed ' +
-        'when it ends, and with --env NAME also the token itself in that variable; its exit code becomes that of countersign (128 and more: a signal ended it). ' +
-        '--out-file writes it to a new 0600 file. --show-token prints it to a pipe, never to a terminal.',
+        'when it ends; its exit code becomes that of countersign (128 and more: a signal ended it). While the command runs, the token is ' +
+        'renewed at 80% of its life and the file replaced in one step, so a long command reads it anew for each call; a proof from ' +
+        'stdin cannot be renewed. With --env NAME the first token is also in that variable, which nothing can renew.',
+      '--out-file writes it to a new 0600 file. --show-token prints it to a pipe, never to a terminal.',
     ],
     options: [
       { name: 'audience', value: 'URI', summary: 'the audience of the service, as its registration says' },

@@ -20,12 +20,14 @@ export interface LineOptions {
   readonly signal?: AbortSignal
   readonly modules?: Partial<Modules>
   readonly now?: () => Date
+  /** Sees what is printed to stderr while the line runs. */
+  readonly onStderr?: (text: string) => void
 }
 
 /** Runs a command line in this process, as `main.ts` does, and keeps what it printed. */
 export async function runLine(argv: readonly string[], options: LineOptions = {}): Promise<LineResult> {
   const stdout = sink(options.terminal)
-  const stderr = sink(options.terminal)
+  const stderr = sink(options.terminal, options.onStderr)
   const stdin = Object.assign(Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]), {
     isTTY: options.terminal !== undefined,
   })
@@ -42,13 +44,14 @@ export async function runLine(argv: readonly string[], options: LineOptions = {}
   return { exit, stdout: stdout.text(), stderr: stderr.text() }
 }
 
-function sink(columns: number | undefined) {
+function sink(columns: number | undefined, onWrite?: (text: string) => void) {
   let written = ''
   return {
     isTTY: columns !== undefined,
     columns,
     write(text: string) {
       written += text
+      onWrite?.(text)
       return true
     },
     text: () => written,
