@@ -89,6 +89,13 @@ export {
   type ThumbprintMembers,
   type VerificationKey,
 } from './keys/index.ts'
+export type {
+  Actor,
+  Confirmation,
+  Principal,
+  ProtectOptions,
+  RefusalReport,
+} from './middleware/index.ts'
 export {
   createTokenVerifier,
   parseUnverifiedToken,
