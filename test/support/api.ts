@@ -248,20 +248,24 @@ export function apiDependencies(override: Partial<ApiDependencies> = {}): ApiDep
     },
     inspectProof: async () => explanation,
     testPolicy: async () => [{ index: 0, expected: 'allow', passed: true, detail: '' }],
-    listSigningKeys: async () => [
-      {
-        kid: 'k1',
-        purpose: 'access_token',
-        alg: 'ES256',
-        state: 'active',
-        createdAt: NOW,
-        publishedAt: NOW,
-        activeAt: NOW,
-        retiredAt: undefined,
-        removedAt: undefined,
-        destroyedAt: undefined,
-      },
-    ],
+    listSigningKeys: async () => [signingKey],
+    rotateSigningKey: async () => ({ successor: signingKey, predecessor: signingKey, activatesAt: NOW }),
+    revokeSigningKey: async () => ({
+      revoked: signingKey,
+      revokedSuccessor: undefined,
+      replacement: signingKey,
+      receipt: { id: 'rcpt_1' },
+    }),
+    countSigningKeyUses: async ({ from, to }) => ({
+      ...{ from, to, issuances: 2, signed: 1, unsigned: 1, pending: 0, reconciled: true },
+      keys: [
+        {
+          ...{ kid: 'k1', issuances: 2, signed: 1, unsigned: 1, pending: 0 },
+          byPolicy: [{ policyId: 'pol_1', issuances: 2, signed: 1, unsigned: 1, pending: 0 }],
+          byHour: [{ hour: NOW, issuances: 2, signed: 1, unsigned: 1, pending: 0 }],
+        },
+      ],
+    }),
     schemaOf: (kind) => (kind === 'TrustPolicy' ? { type: 'object' } : undefined),
     status: async () => ({
       version: '0.1.0',
@@ -277,6 +281,21 @@ export function apiDependencies(override: Partial<ApiDependencies> = {}): ApiDep
     ...override,
   }
 }
+
+const signingKey = {
+  kid: 'k1',
+  purpose: 'access_token',
+  alg: 'ES256',
+  state: 'active',
+  createdAt: NOW,
+  publishedAt: NOW,
+  activeAt: NOW,
+  retiredAt: undefined,
+  removedAt: undefined,
+  destroyedAt: undefined,
+  revokedAt: undefined,
+  activateAt: undefined,
+} as const
 
 const seenWorkload = {
   id: 'wl_1',

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { createDpopVerifier } from '@countersign/sdk'
 import { pino } from 'pino'
 import {
   createAdministration,
@@ -24,13 +25,14 @@ import {
   createLedger,
   createRetention,
   createRevokeOwnToken,
+  createSenderCheck,
   createSettlement,
   createUnsignedRecorder,
   startInstance,
 } from './federation/index.ts'
 import { createApiRoutes } from './http/api/index.ts'
 import { createApp, createDirectRoute, createHealthRoutes, describeError, listen, listenLocally } from './http/index.ts'
-import { createOAuthEndpoints } from './http/oauth/index.ts'
+import { createCertificateThumbprint, createOAuthEndpoints, createVerifyCaller } from './http/oauth/index.ts'
 import { createWorkloadRegistry } from './inventory/index.ts'
 import { newId, repeat, systemNow } from './lib/index.ts'
 import { postJson } from './outbound/index.ts'
@@ -39,6 +41,7 @@ import { createResourceStore, jsonSchemaFor } from './resources/index.ts'
 import { createRevocations } from './revocation/index.ts'
 import { MIGRATIONS, type Tables } from './schema/index.ts'
 import {
+  countUses,
   createFileSeal,
   createKeyRing,
   createTransitSeal,
@@ -47,7 +50,7 @@ import {
   type SealProvider,
 } from './signing-keys/index.ts'
 import { type Database, type DatabaseTarget, type Leader, migrateDatabase, openDatabase } from './storage/index.ts'
-import { createOwnTokens } from './tokens/index.ts'
+import { createIntrospect, createOwnTokens } from './tokens/index.ts'
 import { VERSION } from './version.ts'
 
 /** How to start a server. */
@@ -71,6 +74,8 @@ export interface RunningServer {
 
 /** The longest life of an access token, which a retired key stays published for. */
 const MAX_TOKEN_LIFE_MS = MAX_TTL_SECONDS * 1000
+/** A stolen key signs tokens that expire whenever its thief likes, and some verifier may have pinned it. */
+const KEY_REVOCATION_KEPT_MS = 10 * 365 * 86_400_000
 /** How long an export waits for the newest events to be sealed. */
 const EXPORT_SEAL_WAIT_MS = 3_000
 const MONOTONIC = () => performance.now()
@@ -181,6 +186,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   const onUnsigned = createUnsignedRecorder({ database, eventLog, revocations, now })
   const ledger = createLedger({ database, instance, now, onUnsigned, onFailure })
   const refusals = createEarlyRefusals({ database, eventLog, now, onFailure })
+  const admission = createAdmission(config.limits, MONOTONIC)
+  const dpopAtTokenEndpoint = createDpopVerifier()
   const exchange = createExchange({
     issuer,
     snapshot: () => snapshots.current(),
@@ -188,7 +195,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     attestors,
     ledger,
     refusals,
-    admission: createAdmission(config.limits, MONOTONIC),
+    admission,
+    checkSender: createSenderCheck({ dpop: dpopAtTokenEndpoint, tokenEndpoint: `${issuer}/oauth/token` }),
     keyRing,
     defaultAlgorithm: config.signing.algorithms[0] ?? 'ES256',
     maxPending: config.limits.pendingExchanges,
@@ -198,6 +206,19 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   })
   const headAgeMs = () => database.revisions.head().ageMs
   const ownTokens = createOwnTokens({ issuer, keyRing, revocations, headAgeMs, now })
+  const bindsCertificates = config.http.clientCertificates === 'trusted-proxies'
+  const certificateThumbprint = createCertificateThumbprint({
+    enabled: bindsCertificates,
+    trustedProxies: config.http.trustedProxies,
+  })
+  const verifyCaller = createVerifyCaller({
+    ownTokens,
+    audience: managementAudience,
+    origin: config.issuerUrl.origin,
+    // Its own memory of used proofs: callers of one endpoint do not crowd out those of another.
+    dpop: createDpopVerifier(),
+    certificateThumbprint,
+  })
   const administration = createAdministration({
     database,
     resources,
@@ -228,6 +249,16 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     // G-02: whoever caches the key set has asked again well before a new key signs.
     jwksMaxAgeSeconds: Math.min(600, Math.floor(config.signing.publishAheadMs / 2_000)),
     revokeOwnToken: createRevokeOwnToken({ database, ownTokens, revocations, eventLog, now }),
+    introspect: createIntrospect({
+      ownTokens,
+      serviceName: (id) => [...snapshot().services.byName.values()].find((service) => service.id === id)?.name,
+      now,
+    }),
+    verifyCaller,
+    admission,
+    certificateThumbprint,
+    bindsCertificates,
+    dpopAlgorithms: dpopAtTokenEndpoint.algorithms,
     trustedProxies: config.http.trustedProxies,
   })
   const allowedHosts = [config.issuerUrl.host, ...config.http.allowedHosts]
@@ -257,8 +288,9 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
       ...createApiRoutes({
         now,
         issuer,
-        authenticate: async (token) => {
-          const own = await ownTokens.verify(token, managementAudience)
+        dpopAlgorithms: dpopAtTokenEndpoint.algorithms,
+        authenticate: async (token, sender) => {
+          const own = await verifyCaller({ ...sender, token })
           return (
             own && workloadActor({ workloadId: own.workloadIds[0] ?? '', scopes: own.scopes, policyId: own.policyId })
           )
@@ -273,6 +305,17 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
         inspectProof: createInspectProof({ attestors, snapshot, loopbackProvidersAllowed: loopbackOnly }),
         testPolicy: async (document) => testPolicyDocument({ document, snapshot: snapshot(), now: now() }),
         listSigningKeys: async () => keyRing.list(),
+        rotateSigningKey: (command) => keyRing.rotateKey(command),
+        revokeSigningKey: async (command) => {
+          const revocation = await keyRing.revokeKey(command, async (tx, { kids, reason, actor }) => {
+            const expiresAt = new Date(now().getTime() + KEY_REVOCATION_KEPT_MS)
+            const revoke = (kid: string) =>
+              ({ kind: 'signing_key', value: kid, upToRevision: undefined, reason, actor, expiresAt }) as const
+            await revocations.append(tx, kids.map(revoke))
+          })
+          return { ...revocation, receipt: undefined }
+        },
+        countSigningKeyUses: (input) => countUses(database.read, input),
         schemaOf: (kind) => {
           const found = KINDS.find((candidate) => candidate.kind === kind)
           return found && jsonSchemaFor(found)

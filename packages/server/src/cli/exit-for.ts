@@ -13,6 +13,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   schema_older: EXITS.usage,
   seal_key_wrong: EXITS.usage,
   seal_key_missing: EXITS.usage,
+  seal_refused: EXITS.usage,
 }
 
 /** Whether the text is a code of the product's error table. */

@@ -5,7 +5,16 @@ import type { WorkloadRegistry } from '../../inventory/index.ts'
 import type { JsonObject, Now } from '../../lib/index.ts'
 import type { SnapshotFault } from '../../policy/index.ts'
 import type { ResourceDocument } from '../../resources/index.ts'
-import type { SigningKey } from '../../signing-keys/index.ts'
+import type {
+  KeyRevocation,
+  KeyRotation,
+  KeyUses,
+  KeyUsesInput,
+  RevokeKeyCommand,
+  RotateKeyCommand,
+  SigningKey,
+} from '../../signing-keys/index.ts'
+import type { RequestSender } from '../sender.ts'
 
 /** A policy written from a recorded exchange, and what its author should know. */
 export interface GeneratedPolicy {
@@ -42,14 +51,26 @@ export interface ServerStatus {
   readonly faults: readonly SnapshotFault[]
 }
 
+/** How a token was presented, and what came with it about its sender. */
+export interface TokenSender extends RequestSender {
+  readonly scheme: 'Bearer' | 'DPoP'
+  readonly method: string
+}
+
 /** What the management API is made over. Every member is the domain's own; nothing here knows of HTTP. */
 export interface ApiDependencies {
   readonly now: Now
   readonly issuer: string
+  /** Algorithms of DPoP proofs, for challenges. */
+  readonly dpopAlgorithms?: readonly string[]
   /** Origins of our own pages, beside the issuer's, that a browser may send unsafe requests from. */
   readonly ownOrigins?: readonly string[]
-  /** The actor behind a token of ours for the management audience; undefined when the token is not valid (any more). */
-  authenticate(token: string): Promise<Actor | undefined>
+  /**
+   * The actor behind a token of ours for the management audience; undefined when the token is not valid (any more), or is bound to
+   * somebody else than who sent it.
+   * @throws ServiceError invalid_dpop_proof when the token is good and its proof is not
+   */
+  authenticate(token: string, sender: TokenSender): Promise<Actor | undefined>
   /** Who acts on the local socket. */
   readonly localActor: Actor
   readonly administration: Administration
@@ -64,6 +85,17 @@ export interface ApiDependencies {
   /** Runs a policy document's own tests without saving it. @throws ServiceError validation_failed */
   testPolicy(document: unknown): Promise<readonly PolicyTestCase[]>
   listSigningKeys(): Promise<readonly SigningKey[]>
+  /** @throws ServiceError not_found, conflict, validation_failed */
+  rotateSigningKey(command: RotateKeyCommand): Promise<KeyRotation>
+  /**
+   * Revokes a key and its tokens, and waits for the receipt to become final, at most `waitMs`.
+   * @throws ServiceError not_found, conflict
+   */
+  revokeSigningKey(
+    command: RevokeKeyCommand & { readonly waitMs: number },
+  ): Promise<Omit<KeyRevocation<never>, 'ended'> & { readonly receipt: JsonObject | undefined }>
+  /** @throws ServiceError validation_failed for a range that is none */
+  countSigningKeyUses(input: KeyUsesInput): Promise<KeyUses>
   /** JSON Schema of a kind's documents; undefined for an unknown kind. */
   schemaOf(kind: string): JsonObject | undefined
   status(): Promise<ServerStatus>

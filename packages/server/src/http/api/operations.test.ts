@@ -308,6 +308,7 @@ describe('the rest', () => {
   test('signing keys show public facts of every state', async () => {
     const { items } = (await json(await createApiUnderTest().send('GET', '/v1/signing-keys'))) as { items: object[] }
     const times = ['created_at', 'published_at', 'active_at', 'retired_at', 'removed_at', 'destroyed_at']
+    times.push('revoked_at', 'activate_at')
     assert.deepEqual(Object.keys(items[0] ?? {}), ['kid', 'purpose', 'alg', 'state', ...times])
   })
   test('recorded workloads are listed and read', async () => {

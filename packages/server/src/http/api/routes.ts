@@ -5,7 +5,7 @@ import { eventOperations } from './events/index.ts'
 import { inspect } from './inspect/inspect.ts'
 import type { Operation } from './operation.ts'
 import { openApi, selfOperations } from './self/index.ts'
-import { listSigningKeys } from './signing-keys/list.ts'
+import { signingKeyOperations } from './signing-keys/index.ts'
 import { trustPolicyOperations } from './trust-policies/index.ts'
 import { workloadOperations } from './workloads/index.ts'
 
@@ -21,7 +21,7 @@ export const API_OPERATIONS: readonly Operation[] = [
   ...eventOperations,
   ...auditOperations,
   inspect,
-  listSigningKeys,
+  ...signingKeyOperations,
   ...selfOperations,
   openApi(() => API_OPERATIONS),
 ]
