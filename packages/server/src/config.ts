@@ -113,6 +113,12 @@ const schema = z.strictObject({
         .default([])
         .describe('CIDR ranges whose X-Forwarded-For is believed, from the right.'),
       allowedHosts: strings.default([]).describe('Host names accepted besides that of the issuer.'),
+      clientCertificates: z
+        .enum(['off', 'trusted-proxies'])
+        .default('off')
+        .describe(
+          'Whether `Client-Cert` (RFC 9440) of the trusted proxies is believed; from anybody else it is refused.',
+        ),
     })
     .prefault({}),
   limits: z
@@ -162,7 +168,11 @@ export interface Config {
   readonly seal: SealConfig
   readonly managementAudience: string
   readonly adminSocket: boolean
-  readonly http: { readonly trustedProxies: readonly string[]; readonly allowedHosts: readonly string[] }
+  readonly http: {
+    readonly trustedProxies: readonly string[]
+    readonly allowedHosts: readonly string[]
+    readonly clientCertificates: 'off' | 'trusted-proxies'
+  }
   readonly limits: z.output<typeof schema>['limits']
   readonly claimsRetentionMs: number
   readonly logLevel: string
@@ -362,6 +372,9 @@ function finish(data: z.output<typeof schema>, base: string, report: Report): Co
   const dataDirectory = path(data.dataDirectory)
   if (data.listen.host !== 'localhost' && isIP(data.listen.host) === 0) {
     report('listen.host', 'must be an IP address or localhost', 'for example 127.0.0.1, or 0.0.0.0 behind a proxy')
+  }
+  if (data.http.clientCertificates === 'trusted-proxies' && data.http.trustedProxies.length === 0) {
+    report('http.clientCertificates', 'needs http.trustedProxies', 'name the addresses of the proxies that end TLS')
   }
   if (data.signing.activeFor <= data.signing.publishAhead) {
     report('signing.activeFor', 'must be longer than signing.publishAhead', 'for example 30d and 24h')

@@ -133,11 +133,41 @@ export const ERRORS = {
     oauth: 'invalid_request',
     fix: 'ask the platform for a fresh proof for each exchange',
   },
+  invalid_dpop_proof: {
+    status: 400,
+    title: 'The DPoP proof is not acceptable',
+    oauth: 'invalid_dpop_proof',
+    fix: 'make a fresh proof for each request, for POST and the configured address of the endpoint; `countersign explain` says more',
+  },
+  sender_constraint_required: {
+    status: 400,
+    title: 'The token must be bound to a key or certificate of the caller',
+    oauth: 'invalid_request',
+    fix: 'send a DPoP proof, or call through the proxy that passes the client certificate on',
+  },
+  proof_holder_unproven: {
+    status: 400,
+    title: 'The proof is bound to a key that the caller did not prove to hold',
+    oauth: 'invalid_request',
+    fix: 'send a DPoP proof that the same key has signed',
+  },
+  signing_key_unavailable: {
+    status: 503,
+    title: 'There is no key to sign tokens of this service yet',
+    oauth: 'temporarily_unavailable',
+    fix: 'retry; the key is made within seconds of saving the service or revoking its predecessor',
+  },
   too_many_denials: {
     status: 429,
     title: 'This proof has been refused too often',
     oauth: 'invalid_request',
     fix: 'wait a minute; `countersign explain` shows why it is refused',
+  },
+  too_many_verifiers: {
+    status: 429,
+    title: 'The workload runs more verifiers than it may',
+    oauth: null,
+    fix: 'close verifiers that are no longer used, or let one process verify for several',
   },
   payload_too_large: {
     status: 413,

@@ -25,6 +25,8 @@ export const MANAGEMENT_SCOPES = {
   'signing-keys:read': 'read the public facts of signing keys',
   'signing-keys:write': 'rotate and revoke signing keys',
   'status:read': 'read the state of the server',
+  'tokens:introspect':
+    'ask about tokens of every service at the introspection endpoint; `verify:NAME` is for those of one',
 } as const
 
 /** One management scope. */
@@ -54,6 +56,7 @@ const OPERATOR: readonly ManagementScope[] = [
   'trust-policies:test',
   'trust-policies:generate',
   'workloads:write',
+  'tokens:introspect',
 ]
 
 /**

@@ -23,6 +23,13 @@ export interface Admission {
   mayTry(providerId: string, address: string | undefined): boolean
   /** Counts a proof that all of these providers refused, for them and for its source. */
   refused(providerIds: readonly string[], address: string | undefined): void
+  /**
+   * Whether a caller from this address may have the token that it authenticates with verified. False for addresses that have sent more
+   * than {@link REFUSED_CALLERS} refused ones in a burst, or one in each {@link REFUSED_CALLER_EVERY_S} s since.
+   */
+  mayAuthenticate(address: string | undefined): boolean
+  /** Counts a caller whose token was refused. */
+  callerRefused(address: string | undefined): void
   /** Whether this proof has been denied more than 10 times in the last minute; asked before any signature work. */
   isBlocked(proofDigest: () => string): boolean
   /** Counts a denial of a proof that had verified. */
@@ -32,6 +39,8 @@ export interface Admission {
 const DENIALS_PER_MINUTE = 10
 const SOURCE_REFUSALS_PER_MINUTE = 3
 const REFUSED_SHARE = 0.1
+const REFUSED_CALLERS = 50
+const REFUSED_CALLER_EVERY_S = 0.2
 
 interface Bucket {
   tokens: number
@@ -52,6 +61,7 @@ export function createAdmission(limits: RateLimits, monotonicMs: () => number): 
     provider: oneSecond(limits.perProviderPerSecond),
     workload: oneSecond(limits.perWorkloadPerSecond),
     refusedByProvider: oneSecond(Math.max(1, limits.perProviderPerSecond * REFUSED_SHARE)),
+    refusedCaller: { capacity: REFUSED_CALLERS, perSecond: 1 / REFUSED_CALLER_EVERY_S },
     refusedFromSource: { capacity: SOURCE_REFUSALS_PER_MINUTE, perSecond: SOURCE_REFUSALS_PER_MINUTE / 60 },
   }
   const buckets = createBoundedMap<Bucket>()
@@ -89,6 +99,8 @@ export function createAdmission(limits: RateLimits, monotonicMs: () => number): 
         take('refusedFromSource', sourceOf(providerId, address))
       }
     },
+    mayAuthenticate: (address) => !isEmpty('refusedCaller', address === undefined ? '' : networkOf(address)),
+    callerRefused: (address) => void take('refusedCaller', address === undefined ? '' : networkOf(address)),
     // Most of the time nothing is denied, and then the digest need not be computed.
     isBlocked: (digest) => denials.size() > 0 && (current(digest())?.count ?? 0) > DENIALS_PER_MINUTE,
     denied(digest) {

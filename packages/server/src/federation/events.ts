@@ -3,6 +3,7 @@ import type { AuditEvent } from '../audit/index.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { JsonObject } from '../lib/index.ts'
 import type { Decision } from '../policy/index.ts'
+import type { Confirmation } from '../tokens/index.ts'
 import type { SaltedClaims } from './ledger.ts'
 import type { ExchangeRequest } from './request.ts'
 
@@ -31,6 +32,8 @@ export interface IssuedToken {
   readonly kid: string
   readonly scopes: readonly string[]
   readonly expiresAt: Date
+  /** What the token is bound to. */
+  readonly confirmation: Confirmation | undefined
 }
 
 /** The one event of an allowed exchange. Ids, revisions and hashes: no claim value, no token. */
@@ -47,6 +50,7 @@ export function allowedEvent(
     jti: issued.jti,
     kid: issued.kid,
     expires_at: issued.expiresAt.toISOString(),
+    ...(issued.confirmation ? { cnf: { ...issued.confirmation } } : {}),
     ...(shadow.length > 0 ? { shadow } : {}),
   })
 }
@@ -56,6 +60,8 @@ export function deniedEvent(
   context: DecisionContext,
   denial: {
     readonly code: ErrorCode
+    /** Fixed text that says more than the code: never what the caller sent. */
+    readonly detail?: string | undefined
     readonly nearestPolicyId?: string | undefined
     readonly firstFailing?: { readonly claim: string; readonly outcome: string } | undefined
     readonly shadow?: readonly string[]
@@ -63,6 +69,7 @@ export function deniedEvent(
 ): AuditEvent {
   return event(context, 'denied', {
     code: denial.code,
+    ...(denial.detail ? { detail: denial.detail } : {}),
     ...(denial.nearestPolicyId ? { nearest_policy: denial.nearestPolicyId } : {}),
     ...(denial.firstFailing ? { first_failing: { ...denial.firstFailing } } : {}),
     ...(denial.shadow && denial.shadow.length > 0 ? { shadow: denial.shadow } : {}),
@@ -90,6 +97,7 @@ function event(context: DecisionContext, outcome: 'allowed' | 'denied', data: Js
         ...recorded('targets', request.targets),
         ...(request.scopes ? recorded('scopes', request.scopes) : {}),
         ...(request.ttlSeconds ? { expires_in: request.ttlSeconds } : {}),
+        ...(request.senderConstraint ? { sender_constraint: request.senderConstraint } : {}),
       },
       took_us: context.tookMicroseconds,
       ...(attestation.kid === undefined ? {} : { proof_kid: cut(attestation.kid, MAX_RECORDED_KID) }),

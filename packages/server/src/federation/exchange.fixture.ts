@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from 'node:crypto'
+import { createDpopVerifier } from '@countersign/sdk'
 import { openTestDatabase, type TestScope } from '../../../../test/support/database.ts'
 import { createAttestors } from '../attestors/index.ts'
 import { createEventLog } from '../audit/index.ts'
@@ -16,10 +17,13 @@ import { type Instance, startInstance } from './instance.ts'
 import { createLedger } from './ledger.ts'
 import { createEarlyRefusals } from './refusals.ts'
 import type { ExchangeRequest } from './request.ts'
+import { createSenderCheck, type SenderEvidence } from './sender.ts'
 import { createUnsignedRecorder } from './unsigned.ts'
 
 /** The issuer of the service under test. */
 export const ISSUER = 'https://sts.acme.example'
+/** What DPoP proofs for the exchange name. */
+export const TOKEN_ENDPOINT = `${ISSUER}/oauth/token`
 /** The one service's audience. */
 export const AUDIENCE = 'https://orders.acme.internal'
 const PROOF_AUDIENCE = ISSUER
@@ -153,7 +157,12 @@ export interface ExchangeFixture {
   readonly refusals: ReturnType<typeof createEarlyRefusals>
   readonly failures: unknown[]
   setResources(resources: readonly Resource[]): void
-  exchange(proof: string, changes?: Partial<ExchangeRequest>, remoteAddress?: string): Promise<ExchangeResult>
+  exchange(
+    proof: string,
+    changes?: Partial<ExchangeRequest>,
+    remoteAddress?: string,
+    evidence?: SenderEvidence,
+  ): Promise<ExchangeResult>
   /** Another process on the same database: its own ledger, memory and instance. */
   secondProcess(): Promise<ExchangeFixture['exchange']>
 }
@@ -164,6 +173,7 @@ export async function openExchange(
   options: {
     alg?: 'RS256' | 'ES256'
     limits?: Partial<RateLimits>
+    maxDpopProofs?: number
     resources?: (issuer: ProofIssuer) => readonly Resource[]
   } = {},
 ): Promise<ExchangeFixture> {
@@ -228,6 +238,13 @@ export async function openExchange(
         { perAddressPerSecond: 1e6, perProviderPerSecond: 1e6, perWorkloadPerSecond: 1e6, ...options.limits },
         () => clock.monotonicMs,
       ),
+      checkSender: createSenderCheck({
+        dpop: createDpopVerifier({
+          now,
+          ...(options.maxDpopProofs ? { replay: { maxProofs: options.maxDpopProofs } } : {}),
+        }),
+        tokenEndpoint: TOKEN_ENDPOINT,
+      }),
       keyRing,
       defaultAlgorithm: 'ES256',
       maxPending: 4096,
@@ -239,7 +256,7 @@ export async function openExchange(
       await ledger.flush()
       await real.stop()
     })
-    const call: ExchangeFixture['exchange'] = (proof, changes = {}, remoteAddress) =>
+    const call: ExchangeFixture['exchange'] = (proof, changes = {}, remoteAddress, evidence = {}) =>
       exchange(
         {
           rawSubjectToken: proof,
@@ -249,7 +266,7 @@ export async function openExchange(
           issuedTokenType: 'urn:ietf:params:oauth:token-type:access_token',
           ...changes,
         },
-        { remoteAddress },
+        { remoteAddress, ...evidence },
       )
     return call
   }

@@ -322,7 +322,9 @@ test('the token is RFC 9068 with our claims, verifies with the SDK, and lives no
   assert.match(sub, /^countersign:\/\/sts\.acme\.example\/workload\/tp_github\//)
   assert.match(clientId, /^wl_/)
   assert.deepEqual([scope, aud, exp - iat], ['orders:deploy', AUDIENCE, 600])
-  assert.deepEqual(cs, { pol: 'pol_deploy', tp: ['tp_github'], svc: 'svc_orders', rev: cs.rev })
+  assert.deepEqual(cs, { pol: 'pol_deploy', tp: ['tp_github'], svc: 'svc_orders', rev: cs.rev, evt: result.eventId })
+  assert.equal(claims['cnf'], undefined)
+  assert.equal(result.tokenType, 'Bearer')
   const shorter = allowed(await exchange(issuer.sign(), { ttlSeconds: 60 }))
   assert.equal(shorter.expiresInSeconds, 60)
 })
@@ -369,14 +371,19 @@ test('no event, claim row aside, holds a claim value or any part of the proof (i
 })
 
 test('a service whose verifiers know one algorithm only gets its tokens signed with it, each by a key of its own (G-05)', async (t) => {
-  const { clock, exchange, issuer, keyRing } = await openExchange(t, {
+  const { clock, exchange, eventLog, issuer, keyRing } = await openExchange(t, {
     resources: (by) => {
       const service = serviceResource()
       const spec = { ...service.document.spec, signingAlgorithm: 'RS256' }
       return [providerResource(by), { ...service, document: { ...service.document, spec } }, policyResource()]
     },
   })
-  await assert.rejects(exchange(issuer.sign()), 'no key of another algorithm stands in')
+  // No key of another algorithm stands in, and the decision is in the log (S-03).
+  const early = await exchange(issuer.sign())
+  assert.ok(!early.ok && early.code === 'signing_key_unavailable' && early.retryAfterSeconds === 2)
+  const event = await eventLog.get(early.errorId)
+  assert.deepEqual([event?.kind, event?.outcome], ['exchange.decided', 'denied'])
+  assert.deepEqual([event?.data['code'], event?.data['nearest_policy']], ['signing_key_unavailable', 'pol_deploy'])
   await keyRing.ensure('RS256')
   const { accessToken } = allowed(await exchange(issuer.sign()))
   const options = { issuer: ISSUER, audience: AUDIENCE, jwks: keyRing.jwks(), now: () => clock.now }

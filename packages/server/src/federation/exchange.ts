@@ -1,17 +1,18 @@
 import { hash } from 'node:crypto'
 import type { Attestors, TrustProvider } from '../attestors/index.ts'
-import type { ErrorCode } from '../errors.ts'
+import { type ErrorCode, ServiceError } from '../errors.ts'
 import type { Service } from '../inventory/index.ts'
 import { newId } from '../lib/index.ts'
 import type { Decision, PolicySnapshot } from '../policy/index.ts'
-import type { KeyRing, SigningAlgorithm } from '../signing-keys/index.ts'
-import { signAccessToken } from '../tokens/index.ts'
+import type { KeyRing, Signer, SigningAlgorithm } from '../signing-keys/index.ts'
+import { signAccessToken, tokenTypeOf } from '../tokens/index.ts'
 import type { Admission } from './admission.ts'
 import { type AttestProofOutcome, type AttestRefusal, attestProof } from './attest.ts'
 import { allowedEvent, type DecisionContext, deniedEvent } from './events.ts'
 import { type Ledger, saltClaims } from './ledger.ts'
 import type { EarlyRefusals } from './refusals.ts'
 import type { ExchangeRequest } from './request.ts'
+import type { SenderCheck, SenderEvidence, VerifiedSender } from './sender.ts'
 
 /** Above this age of its last look at the revision log, an instance does not know what has been revoked, and refuses. */
 const MAX_HEAD_AGE_MS = 5_000
@@ -20,7 +21,7 @@ const MAX_HEAD_AGE_MS = 5_000
 const MAX_SNAPSHOTS = 3
 
 /** The caller of an exchange, as the transport knows it. */
-export interface ExchangeCaller {
+export interface ExchangeCaller extends SenderEvidence {
   readonly remoteAddress: string | undefined
 }
 
@@ -30,6 +31,7 @@ export type ExchangeResult =
       readonly ok: true
       readonly accessToken: string
       readonly issuedTokenType: string
+      readonly tokenType: 'Bearer' | 'DPoP'
       readonly expiresInSeconds: number
       readonly scopes: readonly string[]
       readonly eventId: string
@@ -46,6 +48,7 @@ export interface ExchangeDeps {
   readonly ledger: Ledger
   readonly refusals: EarlyRefusals
   readonly admission: Admission
+  readonly checkSender: SenderCheck
   readonly keyRing: KeyRing
   readonly defaultAlgorithm: SigningAlgorithm
   readonly maxPending: number
@@ -145,17 +148,27 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const deny = async (denial: Parameters<typeof deniedEvent>[1]): Promise<ExchangeResult> => {
       admission.denied(digest())
       await ledger.deny(deniedEvent(context, denial), context.claims)
-      return { ok: false, code: denial.code, errorId: context.eventId }
+      const { code } = denial
+      const retryAfterSeconds = code === 'overloaded' || code === 'signing_key_unavailable' ? 2 : undefined
+      return { ok: false, code, errorId: context.eventId, ...(retryAfterSeconds ? { retryAfterSeconds } : {}) }
     }
 
     if (ambiguous) return deny({ code: 'ambiguous_provider' })
+    const sender = deps.checkSender(caller, request, attestation)
+    if (!sender.ok) return deny(sender.refusal)
     const decision = snapshot.policies.decide({
       attestation,
-      request: { service, scopes: request.scopes, ttlSeconds: request.ttlSeconds, remoteAddress: caller.remoteAddress },
+      request: {
+        service,
+        scopes: request.scopes,
+        ttlSeconds: request.ttlSeconds,
+        remoteAddress: caller.remoteAddress,
+        senderConstraint: sender.constraint,
+      },
       now: at,
     })
     if (!decision.allowed) return deny(decision)
-    return issue(context, decision, deny)
+    return issue(context, decision, sender, deny)
   }
 
   function attest(proof: string, snapshot: PolicySnapshot, caller: ExchangeCaller): Promise<AttestProofOutcome> {
@@ -176,17 +189,22 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   async function issue(
     context: DecisionContext,
     decision: Decision & { allowed: true },
+    sender: VerifiedSender,
     deny: (denial: Parameters<typeof deniedEvent>[1]) => Promise<ExchangeResult>,
   ): Promise<ExchangeResult> {
     const { attestation, at, request } = context
     const { policy, grant } = decision
-    const signer = deps.keyRing.active(grant.service.signingAlgorithm ?? deps.defaultAlgorithm)
+    const signer = activeSigner(deps.keyRing, grant.service.signingAlgorithm ?? deps.defaultAlgorithm)
+    if (!signer) return deny({ code: 'signing_key_unavailable', nearestPolicyId: policy.id })
+    const isBound = sender.mustBind || policy.limits.senderConstraint !== undefined
+    const confirmation = isBound ? sender.confirmation : undefined
     const issuedAt = new Date(Math.floor(at.getTime() / 1000) * 1000)
     const issued = {
       jti: newId('jti', at),
       kid: signer.kid,
       scopes: grant.scopes,
       expiresAt: new Date(issuedAt.getTime() + grant.ttlSeconds * 1000),
+      confirmation,
     }
     const result = await ledger.issue(
       {
@@ -223,6 +241,8 @@ export function createExchange(deps: ExchangeDeps): Exchange {
           providerIds: [attestation.provider.id],
           serviceId: grant.service.id,
           revision: context.revision,
+          eventId: context.eventId,
+          confirmation,
         }),
     )
     if (result.outcome === 'replayed') return deny({ code: 'replayed' })
@@ -239,10 +259,21 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       ok: true,
       accessToken: result.value,
       issuedTokenType: request.issuedTokenType,
+      tokenType: tokenTypeOf(confirmation),
       expiresInSeconds: grant.ttlSeconds,
       scopes: grant.scopes,
       eventId: context.eventId,
     }
+  }
+}
+
+/** The signer; undefined when there is none: its key is being made, or has just been revoked. */
+function activeSigner(keyRing: KeyRing, alg: SigningAlgorithm): Signer | undefined {
+  try {
+    return keyRing.active(alg)
+  } catch (error) {
+    if (error instanceof ServiceError) return undefined
+    throw error
   }
 }
 

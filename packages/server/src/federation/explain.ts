@@ -167,9 +167,15 @@ function stepDetails(
     provider: providerName ?? text(data['provider']),
     signature: data['proof_kid'] === undefined ? '' : `kid ${text(data['proof_kid']).slice(0, 8)}`,
     fresh: `age ${ageSeconds} s`,
+    sender: text(data['detail']) || boundBy(data['cnf']),
     policy: explained.length > 0 ? `${matched} of ${explained.length} shown match` : '',
     issue: data['kid'] === undefined ? '' : `kid ${text(data['kid']).slice(0, 8)}`,
   }
+}
+
+function boundBy(cnf: JsonValue | undefined): string {
+  if (typeof cnf !== 'object' || cnf === null) return ''
+  return `bound by ${'jkt' in cnf ? 'DPoP key' : 'certificate'} ${text(Object.values(cnf)[0]).slice(0, 8)}`
 }
 
 function text(value: JsonValue | undefined): string {

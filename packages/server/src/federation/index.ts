@@ -22,6 +22,7 @@ export { createEarlyRefusals, type EarlyRefusal, type EarlyRefusals } from './re
 export { type ExchangeRequest, type Form, parseExchangeRequest, parseForm } from './request.ts'
 export { createRetention } from './retention.ts'
 export { createRevokeOwnToken } from './revoke.ts'
+export { createSenderCheck, type SenderCheck, type SenderCheckDeps, type SenderEvidence } from './sender.ts'
 export { createSettlement, type Settlement } from './settle.ts'
 export type * from './types.ts'
 export { createUnsignedRecorder } from './unsigned.ts'

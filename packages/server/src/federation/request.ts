@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors.ts'
+import type { SenderConstraint } from '../policy/index.ts'
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const TYPE = 'urn:ietf:params:oauth:token-type:'
@@ -18,6 +19,8 @@ export interface ExchangeRequest {
   readonly scopes: readonly string[] | undefined
   /** Extension parameter `expires_in`: the longest life that the caller wants, in seconds. */
   readonly ttlSeconds: number | undefined
+  /** Extension parameter `sender_constraint`: what the token must be bound to; undefined: what is proven and the policy decide. */
+  readonly senderConstraint?: SenderConstraint | undefined
   /** What `issued_token_type` answers. */
   readonly issuedTokenType: string
 }
@@ -121,6 +124,7 @@ export function parseExchangeRequest(form: Form): ExchangeRequest {
     targets,
     scopes: parseScopes(form.get('scope')),
     ttlSeconds: parseTtl(form.get('expires_in')),
+    senderConstraint: parseSenderConstraint(form.get('sender_constraint')),
     issuedTokenType: requested ?? `${TYPE}access_token`,
   }
 }
@@ -138,6 +142,11 @@ function parseTtl(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (!/^[1-9][0-9]{0,7}$/.test(text)) throw invalid('expires_in must be a positive whole number of seconds')
   return Number(text)
+}
+
+function parseSenderConstraint(text: string | undefined): SenderConstraint | undefined {
+  if (text === undefined || text === 'dpop' || text === 'mtls') return text
+  throw invalid('sender_constraint must be dpop or mtls')
 }
 
 function invalid(detail: string): ServiceError {

@@ -1,5 +1,6 @@
 import type { ProofRefusal } from '../attestors/index.ts'
 import type { DenialCode } from '../policy/index.ts'
+import type { SenderRefusal } from './sender.ts'
 import type { ExplainedStep } from './types.ts'
 
 const ORDER: readonly ExplainedStep['step'][] = [
@@ -9,13 +10,22 @@ const ORDER: readonly ExplainedStep['step'][] = [
   'audience',
   'fresh',
   'require',
+  'sender',
   'policy',
   'replay',
   'issue',
 ]
 
 /** Which step each denial of a verified proof stops at. */
-const DENIED_AT: Readonly<Record<DenialCode, ExplainedStep['step']>> = {
+const DENIED_AT: Readonly<
+  Record<DenialCode | SenderRefusal['code'] | 'signing_key_unavailable', ExplainedStep['step']>
+> = {
+  invalid_dpop_proof: 'sender',
+  proof_holder_unproven: 'sender',
+  // The policies that matched say so; before any was looked at it is the request itself, with the same way out.
+  sender_constraint_required: 'policy',
+  overloaded: 'sender',
+  signing_key_unavailable: 'issue',
   ambiguous_provider: 'provider',
   unknown_audience: 'policy',
   no_matching_policy: 'policy',
@@ -43,7 +53,7 @@ export function stepsUpTo(
 
 /** The step at which a decision of this code was denied. */
 export function stepOfDenial(code: string): ExplainedStep['step'] {
-  return Object.hasOwn(DENIED_AT, code) ? DENIED_AT[code as DenialCode] : 'policy'
+  return Object.hasOwn(DENIED_AT, code) ? DENIED_AT[code as keyof typeof DENIED_AT] : 'policy'
 }
 
 /** The step at which a proof was refused before any decision. */

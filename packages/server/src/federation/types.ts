@@ -3,7 +3,17 @@ import type { ConditionResult, TrustPolicy } from '../policy/index.ts'
 
 /** A step of an exchange as `explain` shows it. */
 export interface ExplainedStep {
-  readonly step: 'parse' | 'provider' | 'signature' | 'audience' | 'fresh' | 'require' | 'policy' | 'replay' | 'issue'
+  readonly step:
+    | 'parse'
+    | 'provider'
+    | 'signature'
+    | 'audience'
+    | 'fresh'
+    | 'require'
+    | 'sender'
+    | 'policy'
+    | 'replay'
+    | 'issue'
   readonly outcome: 'ok' | 'failed' | 'not_reached'
   readonly detail: string
 }

@@ -4,9 +4,9 @@ import { test } from 'node:test'
 import { ServiceError } from '../errors.ts'
 import { createApp } from './app.ts'
 import { readBody } from './body.ts'
-import { remoteAddressOf } from './context.ts'
 import { type AnswerForm, createDirectRoute } from './direct.ts'
 import { listen } from './listen.ts'
+import { senderOf } from './sender.ts'
 
 const PATH = '/oauth/token'
 const ISSUER = 'https://sts.acme.example'
@@ -25,6 +25,7 @@ const answer: AnswerForm = async (request) => {
       type: request.contentType ?? null,
       forwarded: request.forwardedFor ?? null,
       peer: request.peer,
+      sender: [request.dpop ?? null, request.clientCert ?? null, request.authorization ?? null, request.path],
     }),
   }
 }
@@ -48,9 +49,10 @@ async function startBoth(t: { after(work: () => Promise<void>): void }) {
         path: PATH,
         async respond(c) {
           const { status, headers, body } = await answer({
+            ...senderOf(c),
             contentType: c.req.header('content-type'),
             forwardedFor: c.req.header('x-forwarded-for'),
-            peer: remoteAddressOf(c),
+            authorization: c.req.header('authorization'),
             readBody: () => readBody(c),
           })
           return c.body(body, status as 200, headers)
@@ -113,6 +115,11 @@ const form = { 'content-type': 'application/x-www-form-urlencoded' }
 const cases: Readonly<Record<string, Sent>> = {
   'an answer': { headers: form, body: 'a=b' },
   'a forwarded address': { headers: { ...form, 'x-forwarded-for': '192.0.2.1, 10.0.0.1' }, body: 'a=b' },
+  'what says who sends (RFC 9449, RFC 9440)': {
+    headers: { ...form, dpop: 'a.b.c', 'client-cert': ':AAAA:', authorization: 'DPoP t' },
+    body: 'a=b',
+  },
+  'empty headers about the sender': { headers: { ...form, dpop: '', 'client-cert': '' }, body: 'a=b' },
   'no content type': { body: 'a=b' },
   'a refusal': { headers: form, body: 'refuse' },
   'a failure inside': { headers: form, body: 'break' },
@@ -152,6 +159,18 @@ test('only POST to the exact path and a host of ours goes the direct way, and no
   assert.equal(status, 500)
   assert.ok(!body.includes('stay inside'))
   assert.ok(!JSON.stringify(logged).includes('stay inside'))
+})
+
+test('two DPoP or Client-Cert headers reach the endpoint as what is no proof and no certificate, on both ways', async (t) => {
+  const { plain, fast } = await startBoth(t)
+  const lines = ['DPoP: a.b.c', 'Client-Cert: :AAAA:', 'DPoP: d.e.f', 'Client-Cert: :BBBB:']
+  const head = [`POST ${PATH} HTTP/1.1`, 'Host: sts.acme.example', `Content-Type: ${form['content-type']}`, ...lines]
+  const ask = [...head, 'Content-Length: 3', 'Connection: close', '', 'a=b'].join('\r\n')
+  for (const port of [plain, fast]) {
+    const text = await sendRaw(port, ask)
+    const { sender } = JSON.parse(text.slice(text.indexOf('{'))) as { sender: unknown }
+    assert.deepEqual(sender, ['a.b.c, d.e.f', ':AAAA:, :BBBB:', null, PATH])
+  }
 })
 
 for (const [what, lines] of Object.entries({

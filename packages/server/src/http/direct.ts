@@ -5,13 +5,13 @@ import { commonHeaders } from './app.ts'
 import { readIncomingBody } from './body.ts'
 import { type ErrorLog, logFailure, oauthErrorAnswer, type PlainAnswer, toServiceError } from './errors.ts'
 import { requestIdOf } from './request-id.ts'
+import type { RequestSender } from './sender.ts'
 
 /** A request of an OAuth form endpoint, whichever way it came in. */
-export interface FormRequest {
+export interface FormRequest extends RequestSender {
   readonly contentType: string | undefined
   readonly forwardedFor: string | undefined
-  /** The peer's address; undefined on the local socket. */
-  readonly peer: string | undefined
+  readonly authorization: string | undefined
   /** @throws ServiceError payload_too_large, unsupported_media_type, invalid_request */
   readBody(): Promise<Uint8Array>
 }
@@ -48,6 +48,10 @@ export function createDirectRoute(deps: DirectRouteDeps): DirectRoute {
       answer = await deps.answer({
         contentType: incoming.headers['content-type'],
         forwardedFor: single(incoming.headers['x-forwarded-for']),
+        authorization: incoming.headers.authorization,
+        dpop: single(incoming.headers['dpop']),
+        clientCert: single(incoming.headers['client-cert']),
+        path: deps.path,
         peer: incoming.socket.remoteAddress,
         readBody: () => readIncomingBody(incoming),
       })

@@ -36,6 +36,9 @@ const ABOUT_THE_FORM: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'method_not_allowed',
   'host_not_allowed',
   'too_many_denials',
+  // Told to a caller whose proof was accepted, about what it can send with it: no word of what policies say.
+  'invalid_dpop_proof',
+  'sender_constraint_required',
 ])
 
 /**

@@ -68,6 +68,7 @@ export const arbitraryLimits: fc.Arbitrary<TrustPolicy['limits']> = fc
         { days: ['mon', 'tue'] as const, fromMinute: 0, toMinute: 1440, timeZone: 'UTC' },
         { days: ['sun'] as const, fromMinute: 0, toMinute: 1440, timeZone: 'UTC' },
       ),
+      senderConstraint: fc.constantFrom('dpop' as const, 'mtls' as const, 'any' as const),
     },
     { requiredKeys: [] },
   )
@@ -123,5 +124,6 @@ export const arbitraryRequest: fc.Arbitrary<GrantRequest> = fc
     scopes: fc.oneof(fc.constant(undefined), some([...SCOPES, 'orders:unknown'])),
     ttlSeconds: fc.constantFrom(undefined, 30, 7200),
     remoteAddress: fc.constantFrom(undefined, '192.0.2.1', '192.0.2.200', '203.0.113.1'),
+    senderConstraint: fc.constantFrom(undefined, 'dpop' as const, 'dpop' as const, 'mtls' as const),
   })
   .map(requestFixture)

@@ -17,7 +17,8 @@ export interface PolicyReferences {
 export type PolicyCompilation = { readonly policy: TrustPolicy } | { readonly problems: readonly Problem[] }
 
 /** The lifetime of a grant whose policy names none, in seconds. */
-const DEFAULT_TTL_SECONDS = 900
+/** The lifetime of tokens of a policy that states none. */
+export const DEFAULT_TTL_SECONDS = 900
 
 function problem(code: string, pointer: string, detail: string, fix: string): Problem {
   return { severity: 'error', code, pointer, detail, fix }
@@ -55,6 +56,7 @@ function limitsOf(limits: TrustPolicySpec['limits']): TrustPolicy['limits'] {
     ...(limits?.maxUses === undefined ? {} : { maxUses: limits.maxUses }),
     ...(limits?.usesPerMinute === undefined ? {} : { usesPerMinute: limits.usesPerMinute }),
     ...(limits?.sourceAddresses === undefined ? {} : { sourceAddresses: limits.sourceAddresses }),
+    ...(limits?.senderConstraint === undefined ? {} : { senderConstraint: limits.senderConstraint }),
     ...(window === undefined
       ? {}
       : {

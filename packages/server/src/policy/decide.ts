@@ -5,7 +5,7 @@ import { findDanger } from './dangers.ts'
 import { allowedUses, lifetimeSeconds, maxProofAge, namedScopes } from './grant.ts'
 import { type ConditionOutcome, claimValue } from './operators.ts'
 import type { ReadyCondition, ReadyPolicy } from './ready-policy.ts'
-import { selectSmallest } from './selection.ts'
+import { selectSmallest, senderConstraintInside } from './selection.ts'
 import type { Decision, DenialCode, Grant, GrantRequest, TrustPolicy } from './types.ts'
 
 /** What a decision is made on. */
@@ -32,6 +32,7 @@ const STAGES = [
   'proof_too_old',
   'outside_limits',
   'scope_not_granted',
+  'sender_constraint_required',
 ] as const satisfies readonly DenialCode[]
 
 type Verdict = { readonly grant: Grant } | { readonly refused: (typeof STAGES)[number] }
@@ -83,6 +84,14 @@ function judge(ready: ReadyPolicy, input: DecisionInput, scopes: readonly string
     findDanger(attestation, policy.conditions, true)
   ) {
     return { refused: 'dangerous_proof' }
+  }
+  // S-14. Last: told only to callers that lack nothing else.
+  const { senderConstraint } = policy.limits
+  if (senderConstraint !== undefined) {
+    const offered = request.senderConstraint
+    if (offered === undefined || !senderConstraintInside(offered, senderConstraint)) {
+      return { refused: 'sender_constraint_required' }
+    }
   }
   return { grant: { service: policy.grant.service, scopes: granted, ttlSeconds, uses } }
 }

@@ -112,6 +112,17 @@ function fixAmbiguous({ explained }: FixInput): string[] {
   ]
 }
 
+function fixSenderConstraint(policy: TrustPolicy | undefined): string[] {
+  const dpop = 'send a DPoP proof (RFC 9449) for the token endpoint, as `createCredentialClient({ dpop: true })` does'
+  const mtls = 'call through the proxy that passes the client certificate on (RFC 9440), without a DPoP header'
+  const constraint = policy?.limits.senderConstraint
+  const ways = { dpop: [dpop], mtls: [mtls], any: [dpop, `or ${mtls}`] }
+  return [
+    `${policy?.name ?? 'the request'} ${constraint === undefined ? 'asks for' : 'grants only'} tokens that are bound to their holder`,
+    ...ways[constraint ?? 'any'],
+  ]
+}
+
 /**
  * What probably has to change so that the exchange works, in sentences, the likeliest first. They say what the proof or the request
  * lacks; none is a ready-made widening of a policy.
@@ -144,6 +155,8 @@ export function likelyFixes(input: FixInput): readonly string[] {
       return [
         `${nearestPolicy?.name ?? 'the policy'} matches, but not from this address or at this time; see its \`limits\``,
       ]
+    case 'sender_constraint_required':
+      return fixSenderConstraint(nearestPolicy)
     case 'replayed':
       return ['ask the platform for a fresh proof for each exchange; this one has been used as often as it may be']
     case 'ambiguous_provider':

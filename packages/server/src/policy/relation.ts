@@ -2,7 +2,7 @@ import type { Danger } from '../attestors/index.ts'
 import { namesValue } from './dangers.ts'
 import { describeCondition } from './describe.ts'
 import { impliesCondition } from './implication.ts'
-import { addressesInside } from './selection.ts'
+import { addressesInside, senderConstraintInside } from './selection.ts'
 import { windowInside } from './time-window.ts'
 import type { Condition, TrustPolicy } from './types.ts'
 
@@ -69,6 +69,13 @@ function limitDifferences(inner: TrustPolicy, outer: TrustPolicy): Difference[] 
   report(
     o.timeWindow !== undefined && (i.timeWindow === undefined || !windowInside(i.timeWindow, o.timeWindow)),
     'other times (limits.timeWindow)',
+  )
+  report(
+    o.senderConstraint !== undefined &&
+      (i.senderConstraint === undefined || !senderConstraintInside(i.senderConstraint, o.senderConstraint)),
+    i.senderConstraint === undefined
+      ? 'callers that prove no key: bearer tokens (limits.senderConstraint)'
+      : 'another kind of proof of the caller’s key (limits.senderConstraint)',
   )
   report(exceeds(inner.expiresAt?.getTime(), outer.expiresAt?.getTime()), 'a longer validity (expires)')
   return differences

@@ -112,6 +112,10 @@ export const trustPolicySpec = z.strictObject({
       usesPerMinute: z.number().int().min(1).max(6000).optional(),
       sourceAddresses: cidrs.optional(),
       timeWindow: timeWindow.optional(),
+      senderConstraint: z
+        .enum(['dpop', 'mtls', 'any'])
+        .optional()
+        .describe('Grants only tokens that are bound to a key (DPoP) or a client certificate (mTLS) of the caller'),
     })
     .optional(),
   expires: instant.optional(),

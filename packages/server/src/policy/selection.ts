@@ -37,6 +37,14 @@ export function addressesInside(inner: readonly string[], outer: readonly string
   return innerRanges !== undefined && outerRanges !== undefined && rangesInside(innerRanges, outerRanges)
 }
 
+/** Whether whatever meets the inner constraint meets the outer one. */
+export function senderConstraintInside(
+  inner: NonNullable<TrustPolicy['limits']['senderConstraint']>,
+  outer: NonNullable<TrustPolicy['limits']['senderConstraint']>,
+): boolean {
+  return inner === outer || outer === 'any'
+}
+
 /** Compares lifetime and limits, each on its own scale; one stricter and one looser is incomparable. */
 export function compareLimits(left: TrustPolicy, right: TrustPolicy): Strictness {
   const [a, b] = [left.limits, right.limits]
@@ -47,6 +55,7 @@ export function compareLimits(left: TrustPolicy, right: TrustPolicy): Strictness
     compareNumbers(a.usesPerMinute, b.usesPerMinute),
     compareInclusion(a.sourceAddresses, b.sourceAddresses, addressesInside),
     compareInclusion(a.timeWindow, b.timeWindow, windowInside),
+    compareInclusion(a.senderConstraint, b.senderConstraint, senderConstraintInside),
   ].reduce(combine)
 }
 

@@ -31,6 +31,9 @@ export interface TimeWindow {
   readonly timeZone: string
 }
 
+/** How a caller can prove that it holds what the token will be bound to: a key (RFC 9449), or a client certificate (RFC 8705). */
+export type SenderConstraint = 'dpop' | 'mtls'
+
 /** A trust policy, parsed and checked, before it is compiled into the index. */
 export interface TrustPolicy {
   readonly id: string
@@ -51,6 +54,8 @@ export interface TrustPolicy {
     /** CIDR ranges of the caller's address. */
     readonly sourceAddresses?: readonly string[]
     readonly timeWindow?: TimeWindow
+    /** What its tokens must be bound to; `any` takes either. Absent: they may be bearer tokens. */
+    readonly senderConstraint?: SenderConstraint | 'any'
   }
   readonly expiresAt: Date | undefined
   /** The preset's dangers, for comparing policies; absent means unknown, and then every named value counts as one. */
@@ -65,6 +70,8 @@ export interface GrantRequest {
   readonly scopes: readonly string[] | undefined
   readonly ttlSeconds: number | undefined
   readonly remoteAddress: string | undefined
+  /** What the caller has proven to hold, so that the token can be bound to it; undefined: nothing. */
+  readonly senderConstraint?: SenderConstraint | undefined
 }
 
 /** What a decision permits. Scopes are a subset of exactly one policy's. */
@@ -97,6 +104,7 @@ export type DenialCode =
   | 'outside_limits'
   | 'replayed'
   | 'ambiguous_provider'
+  | 'sender_constraint_required'
 
 /** The result of deciding: a grant under one policy, or a denial with the first failing condition of the nearest policy. */
 export type Decision =

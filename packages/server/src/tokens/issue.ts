@@ -1,5 +1,6 @@
 import { toNumericDate } from '../lib/index.ts'
 import type { Signer } from '../signing-keys/index.ts'
+import type { Confirmation } from './confirmation.ts'
 
 /** What an access token says (RFC 9068; `cs` as design section 5). */
 export interface AccessTokenContent {
@@ -16,6 +17,10 @@ export interface AccessTokenContent {
   readonly serviceId: string
   /** The revision that the decision was made on: any verifier can apply a revocation by policy or provider offline. */
   readonly revision: number
+  /** The event that recorded the decision: services log it, and `countersign explain` takes it. */
+  readonly eventId: string
+  /** What the token is bound to; undefined: whoever has it may use it. */
+  readonly confirmation?: Confirmation | undefined
 }
 
 /**
@@ -32,7 +37,15 @@ export function signAccessToken(signer: Signer, content: AccessTokenContent): st
     exp: toNumericDate(content.expiresAt),
     jti: content.jti,
     scope: content.scopes.join(' '),
-    cs: { pol: content.policyId, tp: content.providerIds, svc: content.serviceId, rev: content.revision },
+    // Left out of the text when it is undefined.
+    cnf: content.confirmation,
+    cs: {
+      pol: content.policyId,
+      tp: content.providerIds,
+      svc: content.serviceId,
+      rev: content.revision,
+      evt: content.eventId,
+    },
   })
   const input = `${headerSegment(signer)}.${Buffer.from(payload).toString('base64url')}`
   return `${input}.${Buffer.from(signer.sign(input)).toString('base64url')}`

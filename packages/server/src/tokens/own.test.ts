@@ -53,6 +53,7 @@ function tokenOf(signer: Signer, changes: { audience?: string; issuer?: string; 
     providerIds: ['tp_a'],
     serviceId: 'svc_a',
     revision: 1,
+    eventId: 'evt_a',
     ...changes,
   })
 }

@@ -11,6 +11,7 @@ import { ServiceError } from '../errors.ts'
 import type { JsonObject, Now } from '../lib/index.ts'
 import type { RevocableToken, Revocations } from '../revocation/index.ts'
 import type { KeyRing, SigningAlgorithm } from '../signing-keys/index.ts'
+import { type Confirmation, parseConfirmation } from './confirmation.ts'
 
 const ALGORITHMS: readonly SigningAlgorithm[] = ['ES256', 'RS256', 'Ed25519']
 
@@ -22,13 +23,20 @@ export interface OwnToken extends RevocableToken {
   readonly audience: string
   readonly scopes: readonly string[]
   readonly expiresAt: Date
+  /** What the token is bound to; undefined: nothing. */
+  readonly confirmation: Confirmation | undefined
+  /** Everything that the signature covers. */
+  readonly claims: JsonObject
 }
+
+/** Whether the caller has proven to hold what a token is bound to. May throw, which refuses as well. */
+export type ConfirmsHolder = (confirmation: Confirmation) => boolean
 
 /** What verifying our own tokens needs. */
 export interface OwnTokensDeps {
   readonly issuer: string
   readonly keyRing: KeyRing
-  readonly revocations: Revocations
+  readonly revocations: Pick<Revocations, 'isRevoked'>
   /** How long ago the head of the revision log was read, by the monotonic clock. */
   readonly headAgeMs: () => number
   readonly now: Now
@@ -37,11 +45,12 @@ export interface OwnTokensDeps {
 /** Verifies tokens that this installation issued, for the server itself. */
 export interface OwnTokens {
   /**
-   * The token if it is ours, for this audience, current and not revoked; otherwise undefined. Never says which.
+   * The token if it is ours, for this audience, current and not revoked; otherwise undefined. Never says which. A bound token is
+   * accepted only when `confirms` says so of what it is bound to: without it a token with `cnf` is nobody's (RFC 9449 section 7.2).
    * @throws ServiceError store_unavailable for a token that verifies while the revision log has not been read for 5 s
    */
-  verify(token: string, audience: string): Promise<OwnToken | undefined>
-  /** The same whatever its audience, for the holder's own acts (RFC 7009); grants nothing. */
+  verify(token: string, audience: string, confirms?: ConfirmsHolder): Promise<OwnToken | undefined>
+  /** The same whatever its audience and binding, for ending a token (RFC 7009) and for telling of it (RFC 7662). Grants nothing. */
   verifyAnyAudience(token: string): Promise<OwnToken | undefined>
 }
 
@@ -65,9 +74,11 @@ export function createOwnTokens(deps: OwnTokensDeps): OwnTokens {
   }
 
   return {
-    async verify(token, audience) {
+    async verify(token, audience, confirms) {
       const read = await refusedAsUndefined(() => parseUnverifiedToken(token))
-      return read && verify(read, audience)
+      const own = read && (await verify(read, audience))
+      // Last, so that proofs of strangers cost nothing and take up no room.
+      return own && (own.confirmation === undefined || confirms?.(own.confirmation) === true) ? own : undefined
     },
     async verifyAnyAudience(token) {
       const read = await refusedAsUndefined(() => parseUnverifiedToken(token))
@@ -103,13 +114,14 @@ async function refusedAsUndefined<T>(work: () => T | Promise<T>): Promise<T | un
 }
 
 function toOwnToken(claims: JsonObject, kid: string): OwnToken | undefined {
-  const { jti, sub, aud, client_id: clientId, scope, iat, exp, cs } = claims
-  if (typeof jti !== 'string' || typeof sub !== 'string' || typeof aud !== 'string' || typeof clientId !== 'string')
-    return
-  if (typeof scope !== 'string' || typeof iat !== 'number') return
-  if (typeof exp !== 'number' || typeof cs !== 'object' || cs === null) return
+  const { jti, sub, aud, client_id: clientId, scope, iat, exp, cnf, cs } = claims
+  if (typeof jti !== 'string' || typeof sub !== 'string' || typeof aud !== 'string') return
+  if (typeof clientId !== 'string' || typeof scope !== 'string') return
+  if (typeof iat !== 'number' || typeof exp !== 'number' || typeof cs !== 'object' || cs === null) return
   const { pol, tp, svc, rev } = cs as JsonObject
   if (typeof pol !== 'string' || typeof rev !== 'number' || !Array.isArray(tp)) return
+  const confirmation = cnf === undefined ? undefined : parseConfirmation(cnf)
+  if (cnf !== undefined && confirmation === undefined) return
   return {
     jti,
     kid,
@@ -123,5 +135,7 @@ function toOwnToken(claims: JsonObject, kid: string): OwnToken | undefined {
     scopes: scope === '' ? [] : scope.split(' '),
     issuedAt: new Date(iat * 1000),
     expiresAt: new Date(exp * 1000),
+    confirmation,
+    claims,
   }
 }

@@ -40,7 +40,8 @@ describe('the route table (W-06)', () => {
     const used = new Set(API_OPERATIONS.map(({ scope }) => scope))
     for (const scope of used) assert.ok(scope === 'public' || scope === 'self' || ALL_SCOPES.has(scope), scope)
     const unused = [...ALL_SCOPES].filter((scope) => !(used as ReadonlySet<string>).has(scope))
-    assert.deepEqual(unused, [])
+    // Of the introspection endpoint, which is no route of this API (RFC 7662).
+    assert.deepEqual(unused, ['tokens:introspect'])
   })
   test('the kinds of the API are the kinds that exist', () => {
     const pairs = (kinds: readonly { kind: string; plural: string }[]) =>
@@ -151,10 +152,25 @@ describe('bearer tokens (RFC 6750)', () => {
   }
   test('another scheme counts as no credentials', async () => {
     const { app } = createApiUnderTest()
-    for (const authorization of ['Basic YTpi', 'DPoP x', tokenFor('status:read')]) {
+    for (const authorization of ['Basic YTpi', 'DPoPx y', tokenFor('status:read')]) {
       const response = await app.request('/v1/whoami', { headers: { authorization } })
       assert.equal(response.headers.get('www-authenticate'), 'Bearer')
     }
+  })
+  test('a refused DPoP token is told so in its own scheme, with the algorithms (RFC 9449 section 7.1)', async () => {
+    const { app } = createApiUnderTest({ dpopAlgorithms: ['ES256', 'Ed25519'] })
+    for (const authorization of ['DPoP x', 'dpop', 'DPoP a b']) {
+      const response = await app.request('/v1/whoami', { headers: { authorization } })
+      assert.equal(response.status, 401)
+      assert.equal(response.headers.get('www-authenticate'), 'DPoP error="invalid_token", algs="ES256 Ed25519"')
+    }
+  })
+  test('a bad proof for a good token is named, and is 401 as well', async () => {
+    const authenticate = async () => Promise.reject(new ServiceError('invalid_dpop_proof', { detail: 'it is too old' }))
+    const { app } = createApiUnderTest({ dpopAlgorithms: ['ES256'], authenticate })
+    const response = await app.request('/v1/whoami', { headers: { authorization: 'DPoP x' } })
+    assert.equal(response.status, 401)
+    assert.equal(response.headers.get('www-authenticate'), 'DPoP error="invalid_dpop_proof", algs="ES256"')
   })
   test('the scheme is compared without regard to case, the token exactly', async () => {
     const { app } = createApiUnderTest()

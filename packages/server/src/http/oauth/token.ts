@@ -7,6 +7,7 @@ import {
 } from '../../federation/index.ts'
 import type { AnswerForm, FormRequest } from '../direct.ts'
 import { oauthErrorAnswer } from '../errors.ts'
+import type { CertificateThumbprint } from './client-certificate.ts'
 import { readForm } from './form-body.ts'
 import type { RemoteAddress } from './remote-address.ts'
 
@@ -15,19 +16,28 @@ export interface TokenEndpointDeps {
   readonly exchange: Exchange
   readonly refusals: EarlyRefusals
   readonly remoteAddress: RemoteAddress
+  readonly certificateThumbprint: CertificateThumbprint
 }
 
-/** `POST /oauth/token`: the token exchange of RFC 8693. Refusals carry fixed text and an id; the reason stays with the administrator. */
-export function createTokenEndpoint({ exchange, refusals, remoteAddress }: TokenEndpointDeps): AnswerForm {
+/**
+ * `POST /oauth/token`: the token exchange of RFC 8693, with sender constraint by RFC 9449 or RFC 8705. Refusals carry fixed text and an
+ * id; the reason stays with the administrator.
+ */
+export function createTokenEndpoint(deps: TokenEndpointDeps): AnswerForm {
+  const { exchange, refusals, remoteAddress, certificateThumbprint } = deps
   return async (form) => {
-    const request = await parse(form)
-    if (request instanceof ServiceError) {
-      const { code, detail = '' } = request
-      return oauthErrorAnswer(request, {
+    const call = await parse(form, certificateThumbprint)
+    if (call instanceof ServiceError) {
+      const { code, detail = '' } = call
+      return oauthErrorAnswer(call, {
         errorId: refusals.record({ code, stage: 'parse', detail, providerId: undefined }),
       })
     }
-    const result = await exchange(request, { remoteAddress: remoteAddress(form) })
+    const result = await exchange(call.request, {
+      remoteAddress: remoteAddress(form),
+      dpopProof: form.dpop,
+      certificateThumbprint: call.thumbprint,
+    })
     if (!result.ok) {
       const { errorId, retryAfterSeconds } = result
       return oauthErrorAnswer(result.code, {
@@ -42,7 +52,7 @@ export function createTokenEndpoint({ exchange, refusals, remoteAddress }: Token
       body: JSON.stringify({
         access_token: result.accessToken,
         issued_token_type: result.issuedTokenType,
-        token_type: 'Bearer',
+        token_type: result.tokenType,
         expires_in: result.expiresInSeconds,
         scope: result.scopes.join(' '),
         event_id: result.eventId,
@@ -52,9 +62,13 @@ export function createTokenEndpoint({ exchange, refusals, remoteAddress }: Token
 }
 
 /** The request, or why it is none. Details of malformed requests are safe to tell: they speak of the form, not of policies. */
-async function parse(form: FormRequest): Promise<ExchangeRequest | ServiceError> {
+async function parse(
+  form: FormRequest,
+  certificateThumbprint: CertificateThumbprint,
+): Promise<{ readonly request: ExchangeRequest; readonly thumbprint: string | undefined } | ServiceError> {
   try {
-    return parseExchangeRequest(await readForm(form))
+    const thumbprint = certificateThumbprint(form)
+    return { request: parseExchangeRequest(await readForm(form)), thumbprint }
   } catch (error) {
     if (error instanceof ServiceError) return error
     throw error
