@@ -2,7 +2,7 @@
 // beforehand, the load in a process of its own. CPU is the operating system's account of the whole server process.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
@@ -12,10 +12,10 @@ import { createTestTarget } from '../test/support/database.ts'
 import { startPostgres, type TestPostgres } from '../test/support/postgres.ts'
 import { cpuMsOf, cpuMsOfTree, residentMiB } from './process-cpu.ts'
 import { createProofSource, type ProofSource } from './proofs.ts'
+import { installPublished } from './published.ts'
 import type { Bar, BenchResult } from './report.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const cli = join(here, '../packages/server/dist/bundle/main.js')
 const AUDIENCE = 'https://orders.acme.internal'
 /** Enough for the compiler to have seen the whole path: a service runs for weeks, a benchmark for seconds. */
 const WARM_UP = 8_000
@@ -45,8 +45,8 @@ interface Target {
 
 /** Measures all three servers in turn and compares. */
 export async function run(): Promise<BenchResult> {
-  if (!existsSync(cli)) throw new Error('the bench measures the built server: run `npm run build` first')
   const directory = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
+  const cli = installPublished(directory)
   const cleanups: (() => Promise<void> | void)[] = [() => rmSync(directory, { recursive: true, force: true })]
   try {
     const proofs = createProofSource()
@@ -64,7 +64,7 @@ export async function run(): Promise<BenchResult> {
     const results: { engine: 'postgres' | 'embedded'; measured: Measured[]; rss: number }[] = []
     for (const engine of ['postgres', 'embedded'] as const) {
       writeBodies()
-      const server = await startServer(engine, directory, proofs, postgres, cleanups)
+      const server = await startServer({ engine, cli, directory, proofs, postgres, cleanups })
       const measured = await measureAll(server, bodiesFile, engine === 'postgres' ? postgres : undefined)
       results.push({ engine, measured, rss: residentMiB(server.child.pid ?? 0) })
       await stop(server.child)
@@ -94,13 +94,17 @@ async function startBare(directory: string, proofs: ProofSource): Promise<Target
   return { name: 'bare', child, port: Number(line.toString()) }
 }
 
-async function startServer(
-  engine: 'postgres' | 'embedded',
-  directory: string,
-  proofs: ProofSource,
-  postgres: TestPostgres,
-  cleanups: (() => Promise<void> | void)[],
-): Promise<Target> {
+interface ServerToStart {
+  readonly engine: 'postgres' | 'embedded'
+  readonly cli: string
+  readonly directory: string
+  readonly proofs: ProofSource
+  readonly postgres: TestPostgres
+  readonly cleanups: (() => Promise<void> | void)[]
+}
+
+async function startServer(input: ServerToStart): Promise<Target> {
+  const { engine, cli, directory, proofs, postgres, cleanups } = input
   const data = join(directory, engine)
   const port = 18_700 + (engine === 'postgres' ? 0 : 1)
   const config = join(directory, `${engine}.yaml`)
@@ -134,13 +138,13 @@ async function startServer(
     '--config',
     config,
     '--no-input',
-    ...(await wideningOf(documents, config)),
+    ...(await wideningOf(cli, documents, config)),
   ])
   return { name: engine, child, port }
 }
 
 /** The hash that `diff` prints: applying a first policy widens, and says so. */
-async function wideningOf(documents: string, config: string): Promise<string[]> {
+async function wideningOf(cli: string, documents: string, config: string): Promise<string[]> {
   const args = [cli, 'diff', '-f', documents, '--config', config, '-o', 'json']
   const answer = await execute(process.execPath, args).catch((error: { stdout?: string; stderr?: string }) => {
     if (!error.stdout) throw error

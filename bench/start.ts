@@ -1,27 +1,26 @@
 // Start to ready of the built server, `--help`, each against a bare node start, as whole processes in turn.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
+import { installPublished } from './published.ts'
 import type { BenchResult } from './report.ts'
 
-const cli = join(dirname(fileURLToPath(import.meta.url)), '../packages/server/dist/bundle/main.js')
 const ROUNDS = 9
 
 /** Median wall times of three kinds of start, interleaved so that a slow moment of the machine meets all of them. */
 export async function run(): Promise<BenchResult> {
-  if (!existsSync(cli)) throw new Error('the bench measures the built server: run `npm run build` first')
   const directory = mkdtempSync(join(tmpdir(), 'countersign-start-'))
+  const cli = installPublished(directory)
   const times: Record<'bare' | 'help' | 'ready', number[]> = { bare: [], help: [], ready: [] }
   try {
     for (let round = 0; round <= ROUNDS; round += 1) {
       const measured = {
         bare: timeOf(['-e', '0']),
         help: timeOf([cli, '--help']),
-        ready: await timeToReady(join(directory, 'data')),
+        ready: await timeToReady(cli, join(directory, 'data')),
       }
       // The first round warms the file cache and makes the database; a start in production finds both.
       if (round > 0) for (const name of ['bare', 'help', 'ready'] as const) times[name].push(measured[name])
@@ -51,7 +50,7 @@ function timeOf(args: readonly string[]): number {
   return performance.now() - startedAt
 }
 
-async function timeToReady(dataDirectory: string): Promise<number> {
+async function timeToReady(cli: string, dataDirectory: string): Promise<number> {
   const env = {
     ...process.env,
     COUNTERSIGN_ISSUER: 'http://127.0.0.1:18790',
