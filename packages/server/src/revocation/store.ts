@@ -40,7 +40,7 @@ export async function insertRevocations(
  * How far tokens may be dated after `at`, because a clock was ahead when they were signed and has been set back: a revocation is
  * kept for them too. Heartbeats only grow, and every process stores one before it signs.
  */
-async function clockAheadMs(tx: Transaction<Tables>, at: Date): Promise<number> {
+export async function clockAheadMs(tx: Transaction<Tables>, at: Date): Promise<number> {
   const { newest } = await tx
     .selectFrom('instances')
     .select((eb) => eb.fn.max('heartbeat_at').as('newest'))
@@ -54,10 +54,51 @@ export function selectRevocations(db: Kysely<Tables>, afterRevision: number): Pr
   return db.selectFrom('revocations').selectAll().where('revision', '>', afterRevision).orderBy('revision').execute()
 }
 
+/** The first revocations of a range of revisions, in order: one more than `limit`, so that the caller sees whether there are more. */
+export function selectRevocationsBetween(
+  db: Kysely<Tables>,
+  { after, through, limit }: { readonly after: number; readonly through: number; readonly limit: number },
+): Promise<RevocationsTable[]> {
+  return db
+    .selectFrom('revocations')
+    .selectAll()
+    .where('revision', '>', after)
+    .where('revision', '<=', through)
+    .orderBy('revision')
+    .orderBy('kind')
+    .orderBy('value')
+    .limit(limit + 1)
+    .execute()
+}
+
+/** Every revocation of one revision. */
+export function selectRevocationsAt(db: Kysely<Tables>, revision: number): Promise<RevocationsTable[]> {
+  return db
+    .selectFrom('revocations')
+    .selectAll()
+    .where('revision', '=', revision)
+    .orderBy('kind')
+    .orderBy('value')
+    .execute()
+}
+
 /** Up to which expiry revocations have been deleted, in milliseconds; 0 before the first. Read it after the rows, never before. */
 export async function selectDroppedUpTo(db: Kysely<Tables>): Promise<number> {
   const row = await db.selectFrom('settings').select('value').where('name', '=', DROPPED_UP_TO).executeTakeFirst()
   return Number(row?.value ?? 0)
+}
+
+/** The one token that a jti names: which service it is for, and when it expires. */
+export async function selectIssuance(
+  db: Kysely<Tables>,
+  jti: string,
+): Promise<{ readonly serviceId: string; readonly expiresAt: Date } | undefined> {
+  const row = await db
+    .selectFrom('issuances')
+    .select(['service_id', 'expires_at'])
+    .where('jti', '=', jti)
+    .executeTakeFirst()
+  return row && { serviceId: row.service_id, expiresAt: new Date(row.expires_at) }
 }
 
 /**
