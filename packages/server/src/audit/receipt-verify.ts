@@ -47,7 +47,7 @@ export interface ReceiptVerdict {
 
 const MAX_RECEIPT_BYTES = 64 * 1024 * 1024
 const MAX_HASHES = 64
-const MEMBERS_BESIDE_FACTS: ReadonlySet<string> = new Set(['state', 'note', 'proof', 'verifier_keys'])
+const MEMBERS_BESIDE_FACTS: ReadonlySet<string> = new Set(['state', 'waiting_for', 'note', 'proof', 'verifier_keys'])
 
 /**
  * Verifies a receipt offline: its note is signed by the receipt key of a log and states what the receipt shows; the same facts
@@ -101,6 +101,7 @@ export function looksLikeReceipt(text: string): boolean {
 interface ShownReceipt {
   readonly facts: ReceiptFacts
   readonly state: JsonValue | undefined
+  readonly waitingFor: JsonValue | undefined
   readonly note: JsonValue | undefined
   readonly proof: JsonValue | undefined
   readonly verifierKeys: readonly VerifierKey[]
@@ -125,7 +126,7 @@ function readReceipt(bytes: Uint8Array): ShownReceipt | string {
     if (isCountersignError(error)) return 'the receipt is not a JSON object, or readers would differ in what it says'
     throw error
   }
-  const { state, note, proof, verifier_keys: keys = [] } = value
+  const { state, waiting_for: waitingFor, note, proof, verifier_keys: keys = [] } = value
   const facts = parseReceiptJson(
     Object.fromEntries(Object.entries(value).filter(([name]) => !MEMBERS_BESIDE_FACTS.has(name))),
   )
@@ -133,12 +134,12 @@ function readReceipt(bytes: Uint8Array): ShownReceipt | string {
   if (!Array.isArray(keys) || keys.length > MAX_HASHES) return 'the verifier keys are no list'
   const verifierKeys = (keys as readonly JsonValue[]).flatMap((key) => parseVerifierKey(String(key)) ?? [])
   if (verifierKeys.length !== keys.length) return 'a verifier key of the receipt is malformed'
-  return { facts, state, note, proof, verifierKeys }
+  return { facts, state, waitingFor, note, proof, verifierKeys }
 }
 
-function readFinal({ state, facts, note, proof }: ShownReceipt): FinalReceipt | string {
+function readFinal({ state, waitingFor, facts, note, proof }: ShownReceipt): FinalReceipt | string {
   if (state === 'pending') return 'the receipt is pending: it proves nothing yet; get it again later'
-  if (state !== 'final' || facts.finalAt === undefined) return 'the receipt is not final'
+  if (state !== 'final' || waitingFor !== null || facts.finalAt === undefined) return 'the receipt is not final'
   if (typeof note !== 'string') return 'the receipt has no note'
   if (typeof proof !== 'object' || proof === null || Array.isArray(proof)) return 'the receipt has no proof'
   const { event, leaf_index: leafIndex, hashes, checkpoint, ...more } = proof as JsonObject

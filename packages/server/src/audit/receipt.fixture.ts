@@ -99,6 +99,7 @@ export async function writeSampleReceipt({
   const wire = {
     ...toReceiptJson(facts),
     state: 'final',
+    waiting_for: null,
     note: signReceiptNote(origin, canonicalJson(signed), receiptKey),
     proof: {
       event: Buffer.from(encodeEvent(make(signed))).toString('base64'),

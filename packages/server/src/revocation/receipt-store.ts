@@ -50,15 +50,68 @@ export async function insertReceipt(tx: Transaction<Tables>, facts: ReceiptFacts
   }
 }
 
-/** Receipts by their ids, with who has confirmed by now. */
+/** Receipts by their ids, newest first, with who has confirmed by now. */
 export async function findReceipts(db: Kysely<Tables>, ids: readonly string[]): Promise<readonly StoredReceipt[]> {
   if (ids.length === 0) return []
   const rows = await db.selectFrom('receipts').selectAll().where('id', 'in', ids).orderBy('id', 'desc').execute()
-  const followers = await listFollowers(
-    db,
-    rows.map((row) => row.id),
-  )
+  const followers = await listFollowers(db, { receiptIds: ids, live: true })
   return rows.map((row) => toStoredReceipt(row, followers.get(row.id) ?? []))
+}
+
+/**
+ * Locks a receipt whose facts are not final until the transaction ends, stores who has confirmed or ended by now, and returns the
+ * receipt as it is stored then; undefined when its facts are final. Nobody else changes any of it before the transaction ends.
+ */
+export async function lockReceipt(tx: Transaction<Tables>, id: string): Promise<StoredReceipt | undefined> {
+  const row = await tx
+    .updateTable('receipts')
+    .set({ state: 'pending' })
+    .where('id', '=', id)
+    .where('state', '=', 'pending')
+    .where('final_event_id', 'is', null)
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  await tx
+    .updateTable('receipt_followers')
+    .set(({ selectFrom }) => ({
+      confirmed_at: selectFrom('verifier_leases')
+        .select('verifier_leases.applied_at')
+        .whereRef('verifier_leases.follower_id', '=', 'receipt_followers.follower_id'),
+    }))
+    .where('receipt_id', '=', id)
+    .where('confirmed_at', 'is', null)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('verifier_leases')
+          .select(sql.lit(1).as('one'))
+          .whereRef('verifier_leases.follower_id', '=', 'receipt_followers.follower_id')
+          .where('verifier_leases.applied', '>=', row.revision),
+      ),
+    )
+    .execute()
+  await tx
+    .updateTable('receipt_followers')
+    .set(({ selectFrom }) => ({
+      lease_until: selectFrom('verifier_leases')
+        .select(({ fn }) => fn.coalesce('verifier_leases.ended_at', 'verifier_leases.lease_until').as('ended_at'))
+        .whereRef('verifier_leases.follower_id', '=', 'receipt_followers.follower_id')
+        .$asScalar()
+        .$notNull(),
+    }))
+    .where('receipt_id', '=', id)
+    .where('confirmed_at', 'is', null)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('verifier_leases')
+          .select(sql.lit(1).as('one'))
+          .whereRef('verifier_leases.follower_id', '=', 'receipt_followers.follower_id')
+          .whereRef('verifier_leases.ended_at', '<', 'receipt_followers.lease_until'),
+      ),
+    )
+    .execute()
+  const followers = await listFollowers(tx, { receiptIds: [id], live: false })
+  return toStoredReceipt(row, followers.get(id) ?? [])
 }
 
 /** Ids of receipts below `after`, newest first. */
@@ -72,19 +125,32 @@ export async function listReceiptIds(
   return (await query.execute()).map((row) => row.id)
 }
 
+/** Whether the facts of any receipt are not final yet. */
+export async function hasUnsettledReceipt(db: Kysely<Tables>): Promise<boolean> {
+  const row = await db
+    .selectFrom('receipts')
+    .select('id')
+    .where('state', '=', 'pending')
+    .where('final_event_id', 'is', null)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 /**
- * Ids of pending receipts whose facts are not final yet and can be: every follower has confirmed, or could have accepted up to
- * `at` (the database's time) at most.
+ * Ids of pending receipts whose facts are not final yet and can be: every follower has confirmed, has ended its lease, or could
+ * have accepted until before `at` (the database's time) at most.
  */
 export async function listSettledReceiptIds(
   db: Kysely<Tables>,
-  { at, limit }: { readonly at: number; readonly limit: number },
+  { at, after, limit }: { readonly at: Date; readonly after: string; readonly limit: number },
 ): Promise<readonly string[]> {
   const rows = await db
     .selectFrom('receipts')
     .select('id')
     .where('state', '=', 'pending')
     .where('final_event_id', 'is', null)
+    .where('id', '>', after)
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -93,7 +159,8 @@ export async function listSettledReceiptIds(
             .select(sql.lit(1).as('one'))
             .whereRef('receipt_followers.receipt_id', '=', 'receipts.id')
             .where('receipt_followers.confirmed_at', 'is', null)
-            .where('receipt_followers.lease_until', '>=', at)
+            .where('receipt_followers.lease_until', '>=', at.getTime())
+            .where('verifier_leases.ended_at', 'is', null)
             .where(({ or, eb, ref }) =>
               or([
                 eb('verifier_leases.applied', 'is', null),
@@ -110,42 +177,43 @@ export async function listSettledReceiptIds(
 }
 
 /** Ids of pending receipts whose final event is in the sealed log. */
-export async function listSealedReceiptIds(db: Kysely<Tables>, limit: number): Promise<readonly string[]> {
+export async function listSealedReceiptIds(
+  db: Kysely<Tables>,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): Promise<readonly string[]> {
   const rows = await db
     .selectFrom('receipts')
     .innerJoin('log_leaves', 'log_leaves.event_id', 'receipts.final_event_id')
     .select('receipts.id')
     .where('receipts.state', '=', 'pending')
+    .where('receipts.id', '>', after)
     .orderBy('receipts.id')
     .limit(limit)
     .execute()
   return rows.map((row) => row.id)
 }
 
-/**
- * Fixes the facts of a receipt, once: whoever comes second changes nothing and gets false. The caller appends the event in the
- * same transaction if, and only if, this is true.
- */
-export async function fixFacts(tx: Transaction<Tables>, facts: ReceiptFacts, finalEventId: string): Promise<boolean> {
-  const fixed = await tx
+/** Fixes the facts of a receipt that {@link lockReceipt} has locked; its event is appended in the same transaction. */
+export async function fixFacts(tx: Transaction<Tables>, facts: ReceiptFacts, finalEventId: string): Promise<void> {
+  await tx
     .updateTable('receipts')
-    .set({ final_event_id: finalEventId, final_at: facts.finalAt?.getTime() ?? null, body: formatBody(facts.services) })
+    .set({ final_event_id: finalEventId, final_at: facts.finalAt?.getTime() ?? null })
     .where('id', '=', facts.id)
-    .where('state', '=', 'pending')
-    .where('final_event_id', 'is', null)
+    .execute()
+}
+
+/** Whether any receipt waits for its final event to be sealed. */
+export async function hasUnsealedReceipt(db: Kysely<Tables>): Promise<boolean> {
+  const row = await db
+    .selectFrom('receipts')
+    .leftJoin('log_leaves', 'log_leaves.event_id', 'receipts.final_event_id')
+    .select('receipts.id')
+    .where('receipts.state', '=', 'pending')
+    .where('receipts.final_event_id', 'is not', null)
+    .where('log_leaves.leaf_index', 'is', null)
+    .limit(1)
     .executeTakeFirst()
-  if (fixed.numUpdatedRows !== 1n) return false
-  for (const { id, confirmedAt } of facts.followers) {
-    if (confirmedAt === undefined) continue
-    await tx
-      .updateTable('receipt_followers')
-      .set({ confirmed_at: confirmedAt.getTime() })
-      .where('receipt_id', '=', facts.id)
-      .where('follower_id', '=', id)
-      .where('confirmed_at', 'is', null)
-      .execute()
-  }
-  return true
+  return row !== undefined
 }
 
 /** Makes a receipt final, once, with its note and proof. */
@@ -165,9 +233,10 @@ export async function completeReceipt(
 
 const FOLLOWERS_PER_STATEMENT = 500
 
+/** `live`: also those who have confirmed and whose confirmation is not stored with the receipt yet. */
 async function listFollowers(
   db: Kysely<Tables>,
-  receiptIds: readonly string[],
+  { receiptIds, live }: { readonly receiptIds: readonly string[]; readonly live: boolean },
 ): Promise<ReadonlyMap<string, readonly ReceiptFollower[]>> {
   const rows = await db
     .selectFrom('receipt_followers')
@@ -193,8 +262,8 @@ async function listFollowers(
     const followers = byReceipt.get(row.receipt_id) ?? []
     byReceipt.set(row.receipt_id, followers)
     // What a follower confirms once the facts are final is no part of them any more.
-    const live = row.final_event_id === null && row.applied !== null && row.applied >= row.revision
-    const confirmedAt = row.confirmed_at ?? (live ? row.applied_at : null)
+    const isCounted = live && row.final_event_id === null && row.applied !== null && row.applied >= row.revision
+    const confirmedAt = row.confirmed_at ?? (isCounted ? row.applied_at : null)
     followers.push({
       id: row.follower_id,
       workloadId: row.workload_id,
