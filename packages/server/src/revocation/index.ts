@@ -14,7 +14,9 @@ export {
   type LeasesDeps,
   type VerifiedService,
 } from './leases.ts'
+export type { ReceiptDocument } from './receipt-document.ts'
 export { insertReceipt } from './receipt-store.ts'
+export { createReceipts, type Receipts, type ReceiptsDeps } from './receipts.ts'
 export { createRevocations, type Revocations, type RevocationsDeps } from './revocations.ts'
 export {
   createRevoke,
