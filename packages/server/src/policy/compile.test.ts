@@ -62,6 +62,8 @@ describe('the schema of a trust policy', () => {
     ['a lifetime without a unit', { grant: { ...grant, ttl: '900' } }],
     ['no uses', { limits: { maxUses: 0 } }],
     ['half a use', { limits: { maxUses: 1.5 } }],
+    ['a sender constraint that does not exist', { limits: { senderConstraint: 'tls' } }],
+    ['a sender constraint in a list', { limits: { senderConstraint: ['dpop'] } }],
     ['an empty list of addresses', { limits: { sourceAddresses: [] } }],
     ['a day twice', { limits: { timeWindow: { ...window, days: ['mon', 'mon'] } } }],
     ['an unknown day', { limits: { timeWindow: { ...window, days: ['monday'] } } }],

@@ -75,6 +75,8 @@ describe('decide: properties', () => {
         assert.ok(grant.ttlSeconds >= 1 && grant.ttlSeconds <= Math.min(policy.grant.ttlSeconds, 3600))
         assert.ok(grant.ttlSeconds <= (request.ttlSeconds ?? 3600))
         assert.ok(!policy.expiresAt || NOW.getTime() + grant.ttlSeconds * 1000 <= policy.expiresAt.getTime())
+        const { senderConstraint: needed } = policy.limits
+        assert.ok(!needed || request.senderConstraint === needed || (needed === 'any' && request.senderConstraint))
         assert.ok('maxUses' in grant.uses && grant.uses.maxUses <= Math.min(20, policy.limits.maxUses ?? 20))
       }),
       RUNS,

@@ -211,6 +211,38 @@ describe('decide: dangers (T21)', () => {
 })
 
 describe('decide: limits', () => {
+  test('S-14: a policy with a sender constraint grants nothing without the proof that it names', () => {
+    const cases = [
+      ['dpop', undefined],
+      ['dpop', 'mtls'],
+      ['mtls', undefined],
+      ['mtls', 'dpop'],
+      ['any', undefined],
+    ] as const
+    for (const [senderConstraint, offered] of cases) {
+      const decision = denied(decide([limits({ senderConstraint })], {}, { senderConstraint: offered }))
+      assert.deepEqual([decision.code, decision.nearestPolicyId], ['sender_constraint_required', 'pol_deploy'])
+    }
+  })
+
+  test('S-14: the sender constraint is told last, to callers that lack nothing else', () => {
+    const policy = limits({ senderConstraint: 'dpop' })
+    assert.equal(denied(decide([policy], {}, { scopes: ['orders:admin'] })).code, 'scope_not_granted')
+    const old = { issuedAt: new Date(NOW.getTime() - 120_000) }
+    const both = limits({ senderConstraint: 'dpop', maxProofAgeSeconds: 60 })
+    assert.equal(denied(decide([both], old)).code, 'proof_too_old')
+  })
+
+  test('a proof of the named kind grants, `any` takes either, and the stricter of two policies wins', () => {
+    for (const senderConstraint of ['dpop', 'mtls'] as const) {
+      allowed(decide([limits({ senderConstraint })], {}, { senderConstraint }))
+      allowed(decide([limits({ senderConstraint: 'any' })], {}, { senderConstraint }))
+      allowed(decide([limits({})], {}, { senderConstraint }))
+      const [strict, loose] = [limits({ senderConstraint }), { ...limits({ senderConstraint: 'any' }), id: 'pol_any' }]
+      assert.equal(allowed(decide([loose, strict], {}, { senderConstraint })).policy.id, strict.id)
+    }
+  })
+
   test('T37: refuses a proof that is older than the policy allows', () => {
     const old = { issuedAt: new Date(NOW.getTime() - 61_000) }
     assert.equal(denied(decide([limits({ maxProofAgeSeconds: 60 })], old)).code, 'proof_too_old')

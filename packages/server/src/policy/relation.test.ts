@@ -64,6 +64,10 @@ describe('comparePolicies', () => {
       { limits: { sourceAddresses: ['10.1.0.0/16'] } },
       { limits: { sourceAddresses: ['10.0.0.0/8'] } },
     ],
+    ['bearer tokens (S-14)', { limits: { senderConstraint: 'any' } }, { limits: {} }],
+    ['dpop to none (S-14)', { limits: { senderConstraint: 'dpop' } }, { limits: {} }],
+    ['dpop to any (S-14)', { limits: { senderConstraint: 'dpop' } }, { limits: { senderConstraint: 'any' } }],
+    ['mtls to any (S-14)', { limits: { senderConstraint: 'mtls' } }, { limits: { senderConstraint: 'any' } }],
     ['no expiry', { expiresAt: NOW }, { expiresAt: undefined }],
     ['crossing environments', {}, { crossEnvironment: true }],
   ]
@@ -86,6 +90,7 @@ describe('comparePolicies', () => {
       match({ ...ref, operator: 'glob', pattern: 'refs/heads/*a' }),
     ],
     ['another scope', grant(['orders:read']), grant(['orders:write'])],
+    ['dpop to mtls', { limits: { senderConstraint: 'dpop' } }, { limits: { senderConstraint: 'mtls' } }],
     [
       'another time window',
       { limits: { timeWindow: { days: ['mon'], fromMinute: 0, toMinute: 60, timeZone: 'UTC' } } },

@@ -1,62 +1,11 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, sign } from 'node:crypto'
 import { beforeEach, describe, test } from 'node:test'
 import { ServiceError } from '../errors.ts'
-import type { JsonObject } from '../lib/index.ts'
 import type { RevocableToken, Revocations } from '../revocation/index.ts'
-import type { KeyRing, Signer } from '../signing-keys/index.ts'
-import { signAccessToken } from './issue.ts'
+import type { KeyRing } from '../signing-keys/index.ts'
+import type { Confirmation } from './confirmation.ts'
+import { AUDIENCE, createTestKey, ISSUER, NOW, type TestKey, tokenOf } from './own.fixture.ts'
 import { createOwnTokens, type OwnTokens } from './own.ts'
-
-const ISSUER = 'https://sts.acme.example'
-const AUDIENCE = 'https://sts.acme.example/v1'
-const NOW = new Date('2026-03-01T12:00:00Z')
-
-interface TestKey {
-  readonly signer: Signer
-  readonly jwk: JsonObject
-}
-
-/** A signing key; `onRead` is called whenever somebody reads its public half to import it. */
-function createTestKey(kid: string, onRead: () => void): TestKey {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { x, ...members } = publicKey.export({ format: 'jwk' })
-  const jwk = { ...members, kid, alg: 'ES256', use: 'sig' }
-  Object.defineProperty(jwk, 'x', {
-    enumerable: true,
-    get() {
-      onRead()
-      return x
-    },
-  })
-  return {
-    jwk: jwk as unknown as JsonObject,
-    signer: {
-      kid,
-      alg: 'ES256',
-      sign: (input) => sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }),
-    },
-  }
-}
-
-function tokenOf(signer: Signer, changes: { audience?: string; issuer?: string; jti?: string } = {}): string {
-  return signAccessToken(signer, {
-    issuer: ISSUER,
-    audience: AUDIENCE,
-    subject: 'countersign://sts.acme.example/workload/tp_a/repository_id/1',
-    workloadId: 'wl_a',
-    jti: 'jti_a',
-    scopes: ['events:read'],
-    issuedAt: NOW,
-    expiresAt: new Date(NOW.getTime() + 900_000),
-    policyId: 'pol_a',
-    providerIds: ['tp_a'],
-    serviceId: 'svc_a',
-    revision: 1,
-    eventId: 'evt_a',
-    ...changes,
-  })
-}
 
 describe('verifying our own tokens', () => {
   let published: TestKey[]
@@ -128,6 +77,37 @@ describe('verifying our own tokens', () => {
     }
     headAgeMs = 5_000
     assert.equal((await own.verify(token, AUDIENCE))?.jti, 'jti_a')
+  })
+
+  test('T39: a bound token is nobody’s without its holder, and its holder’s own acts need no proof (RFC 9449 section 7.2)', async () => {
+    for (const confirmation of [{ jkt: 'k'.repeat(43) }, { 'x5t#S256': 'c'.repeat(43) }]) {
+      const token = tokenOf(first.signer, { confirmation })
+      assert.equal(await own.verify(token, AUDIENCE), undefined)
+      assert.equal(await own.verify(token, AUDIENCE, () => false), undefined)
+      await assert.rejects(own.verify(token, AUDIENCE, () => assert.fail('refused')))
+      const asked: unknown[] = []
+      const confirms = (what: Confirmation) => asked.push(what) > 0
+      assert.deepEqual((await own.verify(token, AUDIENCE, confirms))?.confirmation, confirmation)
+      assert.deepEqual(asked, [confirmation])
+      assert.deepEqual((await own.verifyAnyAudience(token))?.confirmation, confirmation)
+    }
+  })
+
+  test('S-13: proofs of possession are looked at only for tokens that are good in every other way', async () => {
+    const never = () => assert.fail('asked')
+    const confirmation = { jkt: 'k'.repeat(43) }
+    assert.equal(await own.verify(tokenOf(second.signer, { confirmation }), AUDIENCE, never), undefined)
+    assert.equal(await own.verify(tokenOf(first.signer, { confirmation }), 'https://other.example', never), undefined)
+    revoked.add('jti_a')
+    assert.equal(await own.verify(tokenOf(first.signer, { confirmation }), AUDIENCE, never), undefined)
+  })
+
+  test('a token of ours with a cnf that is not ours is refused, also as the holder’s', async () => {
+    for (const cnf of [{}, { kid: 'a' }, { jkt: 'short' }, { jkt: 'k'.repeat(43), kid: 'a' }]) {
+      const token = tokenOf(first.signer, { confirmation: cnf as unknown as Confirmation })
+      assert.equal(await own.verify(token, AUDIENCE, () => true), undefined)
+      assert.equal(await own.verifyAnyAudience(token), undefined)
+    }
   })
 
   test('strangers and revoked tokens are refused as ever while the revision log cannot be read', async () => {
