@@ -19,6 +19,7 @@ import {
 import { createApp, type HttpApp, type ListenerName } from '../../packages/server/src/http/index.ts'
 import { newId } from '../../packages/server/src/lib/index.ts'
 import type { KindName, Resource, ResourceDocument } from '../../packages/server/src/resources/index.ts'
+import type { ReceiptDocument } from '../../packages/server/src/revocation/index.ts'
 
 /** The issuer of the app under test. */
 export const ISSUER = 'https://sts.acme.example'
@@ -241,6 +242,10 @@ export function apiDependencies(override: Partial<ApiDependencies> = {}): ApiDep
       get: async (id) => (id === 'wl_1' ? seenWorkload : undefined),
       list: async () => ({ items: [seenWorkload], next: null }),
     },
+    receipts: {
+      get: async (id) => (id === 'rcpt_1' ? pendingReceipt : undefined),
+      list: async ({ after }) => ({ items: [{ ...pendingReceipt, id: after ?? 'rcpt_9' }], next: 'rcpt_9' }),
+    },
     explain: async (id) => (id === 'evt_1' ? explanation : undefined),
     generatePolicy: async (id) => {
       if (id !== 'evt_1') throw new ServiceError('not_found')
@@ -265,6 +270,10 @@ export function apiDependencies(override: Partial<ApiDependencies> = {}): ApiDep
           byHour: [{ hour: NOW, issuances: 2, signed: 1, unsigned: 1, pending: 0 }],
         },
       ],
+    }),
+    sealStatus: async () => ({
+      ...{ form: 'envelope', provider: 'file', location: '/var/lib/countersign/kek', opens: true, problem: undefined },
+      wrappings: [{ provider: 'file', keyId: 'k', at: NOW, current: true }],
     }),
     schemaOf: (kind) => (kind === 'TrustPolicy' ? { type: 'object' } : undefined),
     status: async () => ({
@@ -304,6 +313,36 @@ const seenWorkload = {
   firstSeenAt: NOW,
   lastSeenAt: NOW,
   environments: ['production'],
+}
+
+/** A receipt that waits for its followers. */
+export const pendingReceipt: ReceiptDocument = {
+  id: 'rcpt_1',
+  state: 'pending',
+  waiting_for: 'followers',
+  kind: 'policy',
+  value: 'pol_1',
+  revision: 4,
+  reason: 'left the company',
+  actor: 'local-socket',
+  committed_at: NOW.toISOString(),
+  effective_everywhere_at: new Date(NOW.getTime() + 30_000).toISOString(),
+  followers: [
+    {
+      ...{ id: 'wl_1/AAAAAAAAAAAAAAAAAAAAAA', workload_id: 'wl_1', service: 'svc_1', confirmed_at: null },
+      lease_until: new Date(NOW.getTime() + 30_000).toISOString(),
+    },
+  ],
+  services: [
+    {
+      ...{ id: 'svc_1', name: 'orders', followers: 1, why: 'followers' },
+      may_accept_until: new Date(NOW.getTime() + 30_000).toISOString(),
+    },
+  ],
+  event_id: 'evt_1',
+  final_at: null,
+  note: null,
+  proof: null,
 }
 
 const explanation = {

@@ -5,6 +5,7 @@ import type { WorkloadRegistry } from '../../inventory/index.ts'
 import type { JsonObject, Now } from '../../lib/index.ts'
 import type { SnapshotFault } from '../../policy/index.ts'
 import type { ResourceDocument } from '../../resources/index.ts'
+import type { Receipts } from '../../revocation/index.ts'
 import type {
   KeyRevocation,
   KeyRotation,
@@ -12,6 +13,7 @@ import type {
   KeyUsesInput,
   RevokeKeyCommand,
   RotateKeyCommand,
+  SealStatus,
   SigningKey,
 } from '../../signing-keys/index.ts'
 import type { RequestSender } from '../sender.ts'
@@ -77,6 +79,7 @@ export interface ApiDependencies {
   readonly idempotency: Pick<Idempotency, 'once'>
   readonly events: Pick<EventLog, 'get' | 'list' | 'checkpoint' | 'export'>
   readonly workloads: Pick<WorkloadRegistry, 'get' | 'list'>
+  readonly receipts: Pick<Receipts, 'get' | 'list'>
   /** Why an exchange or an early refusal came out as it did; undefined when there is no such event. */
   explain(eventId: string): Promise<Explanation | undefined>
   /** @throws ServiceError not_found, validation_failed (the event is outside `require`, or its claims are gone) */
@@ -96,6 +99,7 @@ export interface ApiDependencies {
   ): Promise<Omit<KeyRevocation<never>, 'ended'> & { readonly receipt: JsonObject | undefined }>
   /** @throws ServiceError validation_failed for a range that is none */
   countSigningKeyUses(input: KeyUsesInput): Promise<KeyUses>
+  sealStatus(): Promise<SealStatus>
   /** JSON Schema of a kind's documents; undefined for an unknown kind. */
   schemaOf(kind: string): JsonObject | undefined
   status(): Promise<ServerStatus>

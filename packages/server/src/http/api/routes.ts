@@ -4,6 +4,7 @@ import { documentOperations } from './documents/index.ts'
 import { eventOperations } from './events/index.ts'
 import { inspect } from './inspect/inspect.ts'
 import type { Operation } from './operation.ts'
+import { receiptOperations } from './receipts/index.ts'
 import { openApi, selfOperations } from './self/index.ts'
 import { signingKeyOperations } from './signing-keys/index.ts'
 import { trustPolicyOperations } from './trust-policies/index.ts'
@@ -20,6 +21,7 @@ export const API_OPERATIONS: readonly Operation[] = [
   ...workloadOperations,
   ...eventOperations,
   ...auditOperations,
+  ...receiptOperations,
   inspect,
   ...signingKeyOperations,
   ...selfOperations,
