@@ -30,7 +30,7 @@ export interface DpopVerifierOptions {
   /** How far ahead a client's clock may be, in seconds: 30 when not given, at most 60. */
   readonly clockToleranceSeconds?: number
   /**
-   * How single use is kept. `maxProofs` (100,000 when not given) is how many proofs are remembered in each of two
+   * How single use is kept. `maxProofs` (500,000 when not given) is how many proofs are remembered in each of two
    * generations of `maxAgeSeconds + clockToleranceSeconds`; further ones are refused with `dpop_unavailable`, never taken
    * twice. `claimedByCaller` remembers nothing: the caller must refuse a (jkt, jti) that it has seen before `validUntil`,
    * as several processes that share a database do.
@@ -79,7 +79,7 @@ export interface DpopVerifier {
 
 const MAX_PROOF_LENGTH = 8192
 const MAX_JTI_LENGTH = 256
-const DEFAULT_MAX_PROOFS = 100_000
+const DEFAULT_MAX_PROOFS = 500_000
 
 /**
  * A strict verifier of DPoP proofs (RFC 9449 section 4.3): exactly one, of this type, signed by the asymmetric key that it

@@ -84,7 +84,7 @@ export function selfSign(host: string): Certificate {
   const signature = der(0x03, hex('00'), sign('sha256', body, privateKey))
   const encoded = der(0x30, body, algorithm, signature).toString('base64')
   return {
-    cert: `-----BEGIN CERTIFICATE-----\n${encoded.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
+    cert: `-----BEGIN CERTIFICATE-----\n${encoded.replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
   }
 }

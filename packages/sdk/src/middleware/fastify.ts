@@ -6,7 +6,7 @@
  */
 import { principalOf, recordPrincipal } from './access.ts'
 import { type Admission, createGate } from './gate.ts'
-import { groupHeaders, type NodeRequest, PresentedNodeRequest } from './node-http.ts'
+import { type NodeRequest, PresentedNodeRequest } from './node-http.ts'
 import type { ProtectOptions } from './options.ts'
 import { describeResource, type ResourceMetadata, type ResourceMetadataOptions } from './resource-metadata.ts'
 
@@ -48,9 +48,9 @@ export function protect(
         return
       }
       reply.code(refusal.status)
-      for (const [name, values] of groupHeaders(refusal)) reply.header(name, values)
-      // Without `done`: the answer has been given.
-      reply.send(refusal.body)
+      for (const [name, value] of Object.entries(refusal.headers)) reply.header(name, value)
+      // Without `done`: the answer has been given. As bytes, since Fastify adds a charset to the type of JSON text.
+      reply.send(Buffer.from(refusal.body))
     }
     const admission = gate.admit(new PresentedNodeRequest(request.raw, request.originalUrl))
     if (admission instanceof Promise) admission.then(act, done)
@@ -71,7 +71,7 @@ export function resourceMetadata(options: ResourceMetadataOptions): FastifyResou
     ...metadata,
     handler(_request: unknown, reply: FastifyReply) {
       reply.header('Content-Type', 'application/json')
-      reply.send(metadata.body)
+      reply.send(Buffer.from(metadata.body))
     },
   })
 }

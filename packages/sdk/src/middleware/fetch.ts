@@ -40,7 +40,7 @@ export function protect(
       const admission = gate.admit(new PresentedFetchRequest(request))
       const { principal, refusal } = admission instanceof Promise ? await admission : admission
       if (refusal !== undefined) {
-        return new Response(refusal.body, { status: refusal.status, headers: refusal.headers.map(([...pair]) => pair) })
+        return new Response(refusal.body, { status: refusal.status, headers: refusal.headers })
       }
       recordPrincipal(request, principal)
       return handler(request, principal, ...rest)

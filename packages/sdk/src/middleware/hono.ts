@@ -7,7 +7,7 @@
  */
 import { principalOf, recordPrincipal } from './access.ts'
 import { type Admission, createGate } from './gate.ts'
-import { certificateOf, groupHeaders } from './node-http.ts'
+import { certificateOf } from './node-http.ts'
 import type { ProtectOptions } from './options.ts'
 import { PresentedFetchRequest } from './presented-fetch-request.ts'
 import { describeResource, type ResourceMetadata, type ResourceMetadataOptions } from './resource-metadata.ts'
@@ -24,7 +24,7 @@ export interface HonoContext {
 interface OpenContext extends HonoContext {
   readonly env: { readonly incoming?: { readonly socket?: object } } | undefined
   set(name: 'access', value: unknown): void
-  body(body: string, status: number, headers: Record<string, string | string[]>): Response
+  body(body: string, status: number, headers: Readonly<Record<string, string>>): Response
 }
 
 /**
@@ -42,7 +42,7 @@ export function protect(
     const open = context as OpenContext
     const act = ({ principal, refusal }: Admission): Promise<Response | undefined> => {
       if (refusal !== undefined) {
-        return Promise.resolve(open.body(refusal.body, refusal.status, Object.fromEntries(groupHeaders(refusal))))
+        return Promise.resolve(open.body(refusal.body, refusal.status, refusal.headers))
       }
       recordPrincipal(context, principal)
       open.set('access', principal)

@@ -14,8 +14,8 @@ export interface NodeRequest {
 /** What is used of a response of node:http, node:https or node:http2's compatibility API. */
 export interface NodeResponse {
   statusCode: number
-  setHeader(name: string, value: string | readonly string[]): unknown
-  end(body?: string): unknown
+  setHeader(name: string, value: string): unknown
+  end(body: string): unknown
 }
 
 /** A node request as a gate sees it. Reads lazily; the body is not touched. */
@@ -63,19 +63,9 @@ export function certificateOf(socket: object | undefined): Uint8Array | undefine
 /** Sends the answer to a request that is not admitted. */
 export function sendRefusal(response: NodeResponse, refusal: Refusal): void {
   response.statusCode = refusal.status
-  for (const [name, values] of groupHeaders(refusal)) response.setHeader(name, values)
+  for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value)
   response.setHeader('Content-Length', String(Buffer.byteLength(refusal.body)))
   response.end(refusal.body)
-}
-
-/** The headers of a refusal with all values of a name together, since setting a header replaces it. */
-export function groupHeaders({ headers }: Refusal): ReadonlyMap<string, string | string[]> {
-  const grouped = new Map<string, string | string[]>()
-  for (const [name, value] of headers) {
-    const present = grouped.get(name)
-    grouped.set(name, present === undefined ? value : [...(typeof present === 'string' ? [present] : present), value])
-  }
-  return grouped
 }
 
 /** A metadata document with a handler that serves it. */
@@ -93,7 +83,7 @@ export function resourceMetadata(options: ResourceMetadataOptions): NodeResource
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.statusCode = 405
         response.setHeader('Allow', 'GET, HEAD')
-        response.end()
+        response.end('')
         return
       }
       response.statusCode = 200

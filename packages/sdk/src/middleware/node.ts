@@ -53,5 +53,5 @@ export function protect(
 function sendFailure(response: NodeResponse, error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'CountersignVerifierWarning')
   response.statusCode = 500
-  response.end()
+  response.end('')
 }

@@ -13,8 +13,8 @@ export interface Problem {
 /** The whole answer to a request that is not admitted. */
 export interface Refusal {
   readonly status: 400 | 401 | 403 | 503
-  /** In order; a name may occur twice, each in a field of its own. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Several challenges share one field (RFC 9110 section 11.6.1), as web-standard headers would join them anyway. */
+  readonly headers: Readonly<Record<string, string>>
   readonly problem: Problem
   /** The problem as JSON. */
   readonly body: string
@@ -45,7 +45,7 @@ const RETRY_AFTER_SECONDS = 5
 
 /** The answers of an API (RFC 6750 section 3, RFC 9449 section 7.1, RFC 9728 section 5.1, RFC 9457). */
 export function createRefusals(text: ChallengeText): Refusals {
-  const challenge = (scheme: Scheme, error?: string, scope?: string): readonly [string, string] => {
+  const challenge = (scheme: Scheme, error?: string, scope?: string): string => {
     const algorithms = scheme === 'DPoP' ? text.dpopAlgorithms?.join(' ') : undefined
     const parameters = Object.entries({
       realm: text.realm,
@@ -55,39 +55,44 @@ export function createRefusals(text: ChallengeText): Refusals {
       resource_metadata: text.resourceMetadata,
     })
     const written = parameters.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${quote(value)}`]))
-    return ['WWW-Authenticate', `${scheme} ${written.join(', ')}`]
+    return `${scheme} ${written.join(', ')}`
   }
-  const others = text.dpopAlgorithms === undefined ? [] : [challenge('DPoP')]
+  // Whoever sent a plain token, or none, learns that DPoP is an option (RFC 9449 section 7.2).
+  const alone = (scheme: Scheme, error?: string): string =>
+    scheme === 'Bearer' && text.dpopAlgorithms !== undefined
+      ? `${challenge(scheme, error)}, ${challenge('DPoP')}`
+      : challenge(scheme, error)
   const perScheme = (make: (scheme: Scheme) => Refusal) => ({ Bearer: make('Bearer'), DPoP: make('DPoP') })
 
-  const none = refusal(401, 'This resource needs an access token.', undefined, [challenge('Bearer'), ...others])
+  const none = refusal(401, 'This resource needs an access token.', undefined, {
+    'WWW-Authenticate': alone('Bearer'),
+  })
   const malformed = refusal(
     400,
     'The access token is not presented in exactly one acceptable way.',
     'invalid_request',
-    [challenge('Bearer', 'invalid_request')],
+    { 'WWW-Authenticate': challenge('Bearer', 'invalid_request') },
   )
   const invalid = perScheme((scheme) =>
-    refusal(401, 'The access token is not accepted.', 'invalid_token', [
-      challenge(scheme, 'invalid_token'),
-      ...(scheme === 'Bearer' ? others : []),
-    ]),
+    refusal(401, 'The access token is not accepted.', 'invalid_token', {
+      'WWW-Authenticate': alone(scheme, 'invalid_token'),
+    }),
   )
   const scope = perScheme((scheme) =>
-    refusal(403, 'The access token does not have the scopes that this resource needs.', 'insufficient_scope', [
-      challenge(scheme, 'insufficient_scope', text.scopes.join(' ')),
-    ]),
+    refusal(403, 'The access token does not have the scopes that this resource needs.', 'insufficient_scope', {
+      'WWW-Authenticate': challenge(scheme, 'insufficient_scope', text.scopes.join(' ')),
+    }),
   )
-  const proof = refusal(401, 'The DPoP proof is not accepted.', 'invalid_dpop_proof', [
-    challenge('DPoP', 'invalid_dpop_proof'),
-  ])
-  const nonce = refusal(401, 'The DPoP proof needs the nonce of this answer.', 'use_dpop_nonce', [
-    challenge('DPoP', 'use_dpop_nonce'),
-  ])
+  const proof = refusal(401, 'The DPoP proof is not accepted.', 'invalid_dpop_proof', {
+    'WWW-Authenticate': challenge('DPoP', 'invalid_dpop_proof'),
+  })
+  const nonce = refusal(401, 'The DPoP proof needs the nonce of this answer.', 'use_dpop_nonce', {
+    'WWW-Authenticate': challenge('DPoP', 'use_dpop_nonce'),
+  })
   // Says nothing about the token: it has not been judged.
-  const unavailable = refusal(503, 'Access tokens cannot be checked now.', undefined, [
-    ['Retry-After', String(RETRY_AFTER_SECONDS)],
-  ])
+  const unavailable = refusal(503, 'Access tokens cannot be checked now.', undefined, {
+    'Retry-After': String(RETRY_AFTER_SECONDS),
+  })
 
   return {
     none,
@@ -101,7 +106,7 @@ export function createRefusals(text: ChallengeText): Refusals {
           return proof
         case 'dpop_nonce_mismatch':
           if (currentNonce === undefined) return proof
-          return { ...nonce, headers: [...nonce.headers, ['DPoP-Nonce', currentNonce()]] }
+          return { ...nonce, headers: { ...nonce.headers, 'DPoP-Nonce': currentNonce() } }
         default:
           return invalid[scheme]
       }
@@ -126,11 +131,11 @@ function refusal(
     status,
     problem: Object.freeze(problem),
     body: JSON.stringify(problem),
-    headers: Object.freeze([
+    headers: Object.freeze({
       ...headers,
-      ['Content-Type', 'application/problem+json'] as const,
-      ['Cache-Control', 'no-store'] as const,
-    ]),
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+    }),
   })
 }
 
