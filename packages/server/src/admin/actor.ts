@@ -13,12 +13,16 @@ export function workloadActor(token: {
   readonly workloadId: string
   readonly scopes: readonly string[]
   readonly policyId: string
+  readonly expiresAt?: Date
+  readonly isCurrent?: () => boolean
 }): Actor {
   return {
     id: token.workloadId,
     kind: 'workload',
     scopes: new Set(expandRoles(token.scopes)),
     policyId: token.policyId,
+    ...(token.expiresAt === undefined ? {} : { expiresAt: token.expiresAt }),
+    ...(token.isCurrent === undefined ? {} : { isCurrent: token.isCurrent }),
   }
 }
 

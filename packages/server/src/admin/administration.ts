@@ -14,7 +14,7 @@ import {
 import type { Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
 import { actorName } from './actor.ts'
-import { commitPlan, StateMoved } from './commit.ts'
+import { commitPlan, StateMoved, type Within } from './commit.ts'
 import { type Draft, type Drafts, draftOf, draftSet, parseForSave } from './draft.ts'
 import { findKindByPlural, KINDS } from './kinds.ts'
 import { type MadePlan, makePlan } from './plan.ts'
@@ -44,6 +44,7 @@ interface Change {
   /** Whether a widening needs the hash of its plan. `enable` and `restore` say themselves what they do. */
   readonly gate: boolean
   readonly dryRun?: boolean
+  readonly within?: Within | undefined
   draft(state: State): Promise<Drafts> | Drafts
 }
 
@@ -74,7 +75,8 @@ export function createAdministration(deps: AdministrationDependencies): Administ
       }
       if (input.dryRun === true || made.steps.length === 0) return { ...made, revision: state.revision, written: [] }
       try {
-        return { ...made, ...(await commitPlan(made, input.actor, { database, resources, eventLog, now })) }
+        const committed = await commitPlan(made, input.actor, { database, resources, eventLog, now }, input.within)
+        return { ...made, ...committed }
       } catch (error) {
         if (!(error instanceof StateMoved)) throw error
         if (attempt === ATTEMPTS) throw new ServiceError('conflict', { detail: 'others are writing at the same time' })
@@ -207,10 +209,11 @@ export function createAdministration(deps: AdministrationDependencies): Administ
         },
       }),
 
-    setEnabled: ({ actor, plural, id, enabled, ifMatch }) =>
+    setEnabled: ({ actor, plural, id, enabled, ifMatch, within }) =>
       changeOne({
         actor,
         gate: false,
+        within,
         draft: (state) => {
           const before = findStored(state, plural, id, ifMatch)
           return { before, after: { ...before, enabled }, verb: enabled ? 'enabled' : 'disabled' }

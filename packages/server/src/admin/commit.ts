@@ -1,7 +1,8 @@
+import type { Transaction } from 'kysely'
 import type { AuditEvent, EventLog } from '../audit/index.ts'
 import { type JsonObject, type Now, newId } from '../lib/index.ts'
 import type { KindName, Resource, ResourceStore } from '../resources/index.ts'
-import { insertRevocations, type RevocationKind } from '../revocation/index.ts'
+import { insertRevocations, REVOCATION_KEPT_MS, type RevocationKind } from '../revocation/index.ts'
 import type { Tables } from '../schema/index.ts'
 import type { Database } from '../storage/index.ts'
 import { actorName } from './actor.ts'
@@ -9,9 +10,6 @@ import { isNarrowing } from './effect.ts'
 import { KINDS, nounOf } from './kinds.ts'
 import type { MadePlan, Step } from './plan.ts'
 import type { Actor } from './types.ts'
-
-/** The longest life of a token (policies grant at most 1 h), and generous leeway for clocks: a revocation is kept as long. */
-export const REVOCATION_KEPT_MS = 3_600_000 + 600_000
 
 /** How many differing members an event names; the rest is counted. */
 const MAX_POINTERS = 40
@@ -22,6 +20,9 @@ const REVOKED_AS: Readonly<Partial<Record<KindName, RevocationKind>>> = {
   TrustProvider: 'provider',
   Service: 'service',
 }
+
+/** What else is to happen in the transaction of a change, after the change itself. */
+export type Within = (tx: Transaction<Tables>) => Promise<void>
 
 /** What writing a plan needs. */
 export interface CommitDependencies {
@@ -49,6 +50,7 @@ export async function commitPlan(
   { plan, steps }: MadePlan,
   actor: Actor,
   { database, resources, eventLog, now }: CommitDependencies,
+  within?: Within,
 ): Promise<Committed> {
   return database.transaction(async (tx) => {
     const written: (Resource | undefined)[] = []
@@ -85,6 +87,7 @@ export async function commitPlan(
       }
       await eventLog.append(tx, eventOf(step, { id, noun, revision, revokes, actor, hash: plan.hash, at: now() }))
     }
+    await within?.(tx)
     return { written, revision }
   })
 }

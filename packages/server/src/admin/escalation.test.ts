@@ -38,6 +38,80 @@ function rules(input: {
   return findEscalations({ actor, before, after, changes: [input.change] }).map((fault) => fault.rule)
 }
 
+describe('the escalation rule (invariant 10) for scopes of verifiers', () => {
+  const verifier = grant('verifier', 'cluster', ['verify:orders-api'])
+  const mixed = grant('mixed', 'github', ['verify:orders-api', 'events:read'])
+  const without = (scope: string) =>
+    workloadActor({
+      workloadId: 'wl_x',
+      scopes: ROLES['policy-admin'].filter((held) => held !== scope),
+      policyId: 'pol_admin',
+    })
+
+  it('refuses them to whoever holds neither the scope nor the right to change services', () => {
+    const after = [...GRANTS, verifier]
+    const asked = change('TrustPolicy', 'verifier', 'widens')
+    const actor = without('services:write')
+    assert.deepEqual(rules({ actor, after, change: asked }), ['lacks_scopes'])
+    assert.deepEqual(
+      rules({ actor, before: after, after: GRANTS, change: change('TrustPolicy', 'verifier', 'none') }),
+      ['lacks_scopes'],
+    )
+  })
+
+  it('refuses a scope of one service to whoever holds that of another, and names that look like it', () => {
+    const actor = workloadActor({
+      workloadId: 'wl_x',
+      scopes: ['trust-policies:write', 'verify:orders-api'],
+      policyId: 'pol_admin',
+    })
+    for (const scope of ['verify:orders-api-2', 'verify:orders', 'verify', 'verifyorders-api', 'Verify:orders-api']) {
+      const after = [...GRANTS, grant('v', 'cluster', [scope])]
+      assert.deepEqual(rules({ actor, after, change: change('TrustPolicy', 'v', 'widens') }), ['lacks_scopes'], scope)
+    }
+    for (const scope of ['verify', 'verifyorders-api', 'Verify:orders-api', ' verify:orders-api']) {
+      const after = [...GRANTS, grant('v', 'cluster', [scope])]
+      assert.deepEqual(rules({ after, change: change('TrustPolicy', 'v', 'widens') }), ['lacks_scopes'], scope)
+    }
+  })
+
+  it('lets nobody hide another scope behind them', () => {
+    const after = [...GRANTS, mixed]
+    assert.deepEqual(rules({ after, change: change('TrustPolicy', 'mixed', 'widens') }), ['admits_itself'])
+    const owned = [...GRANTS, grant('v', 'cluster', ['verify:orders-api', 'signing-keys:write'])]
+    assert.deepEqual(rules({ after: owned, change: change('TrustPolicy', 'v', 'widens') }), ['lacks_scopes'])
+  })
+
+  it('lets nobody add one to what admits themselves', () => {
+    const after = GRANTS.map((one) =>
+      one.policyName === 'admin' ? { ...one, scopes: [...one.scopes, 'verify:orders-api'] } : one,
+    )
+    assert.deepEqual(rules({ after, change: change('TrustPolicy', 'admin', 'widens') }), ['admits_itself'])
+  })
+
+  it('lets whoever holds the scope itself pass it on, but not to the own provider', () => {
+    const scopes = ['trust-policies:write', 'verify:orders-api']
+    const actor = workloadActor({ workloadId: 'wl_x', scopes, policyId: 'pol_admin' })
+    assert.deepEqual(
+      rules({ actor, after: [...GRANTS, verifier], change: change('TrustPolicy', 'verifier', 'widens') }),
+      [],
+    )
+    const own = [...GRANTS, { ...verifier, providerName: 'github' }]
+    assert.deepEqual(rules({ actor, after: own, change: change('TrustPolicy', 'verifier', 'widens') }), [
+      'admits_itself',
+    ])
+  })
+
+  it('lets whoever may change services grant them to anybody, also at the own provider', () => {
+    for (const providerName of ['cluster', 'github']) {
+      const after = [...GRANTS, { ...verifier, providerName }]
+      for (const actor of [policyAdmin, owner]) {
+        assert.deepEqual(rules({ actor, after, change: change('TrustPolicy', 'verifier', 'widens') }), [])
+      }
+    }
+  })
+})
+
 describe('the escalation rule (invariant 10) refuses', () => {
   it('a policy that grants a scope which the actor does not hold', () => {
     const after = [...GRANTS, grant('new', 'gitlab', ['trust-policies:write', 'signing-keys:write'])]
@@ -226,7 +300,7 @@ describe('W-06: roles', () => {
     assert.deepEqual(writes('viewer'), [])
     assert.deepEqual(writes('auditor'), [])
     assert.deepEqual(writes('operator'), ['workloads:write'])
-    assert.deepEqual(writes('key-admin'), ['signing-keys:write'])
+    assert.deepEqual(writes('key-admin'), ['signing-keys:write', 'revocations:write'])
     assert.ok(
       !writes('policy-admin').some((scope) => scope === 'trust-providers:write' || scope === 'signing-keys:write'),
     )

@@ -1,7 +1,7 @@
 import type { Resource } from '../resources/index.ts'
 import { isWidening } from './effect.ts'
 import { MANAGEMENT_SERVICE_NAME } from './management-service.ts'
-import { expandRoles, ROLES } from './scopes.ts'
+import { expandRoles, isVerifyScope, ROLES } from './scopes.ts'
 import type { Actor, PlannedChange } from './types.ts'
 
 /** A policy through which management scopes can be obtained. */
@@ -68,6 +68,7 @@ function through(change: JudgedChange, grants: readonly ManagementGrant[]): read
  * - Adding an issuer takes every scope of the owner (S-12).
  * - A workload never widens what admits itself: its own policy, its provider, or a management policy of that provider. That takes
  *   a second owner or the local socket.
+ * - `verify:NAME` is held by whoever may change services: what it gives, they could arrange anyway.
  */
 export function findEscalations(input: {
   readonly actor: Actor
@@ -78,6 +79,10 @@ export function findEscalations(input: {
   const { actor, before, after, changes } = input
   // The operating system's administrator can reach everything anyway; each use of the socket is audited.
   if (actor.kind === 'local-socket') return []
+  const changesServices = actor.scopes.has('services:write')
+  const holds = (scope: string) => actor.scopes.has(scope) || (changesServices && isVerifyScope(scope))
+  /** Whether the grant gives what the actor could not arrange by changing services. */
+  const administers = ({ scopes }: ManagementGrant) => !(changesServices && scopes.every(isVerifyScope))
   const own = before.find((grant) => grant.policyId === actor.policyId)
   const faults: EscalationFault[] = []
   for (const change of changes) {
@@ -90,7 +95,7 @@ export function findEscalations(input: {
     }
     if (change.effect === 'narrows' && change.rewrittenAsleep !== true) continue
     const reach = [...through(change, before), ...through(change, after)]
-    const lacking = [...new Set(reach.flatMap((grant) => grant.scopes))].filter((scope) => !actor.scopes.has(scope))
+    const lacking = [...new Set(reach.flatMap((grant) => grant.scopes))].filter((scope) => !holds(scope))
     if (lacking.length > 0) {
       faults.push({
         kind,
@@ -101,8 +106,10 @@ export function findEscalations(input: {
     }
     if (!isWidening(change.effect) && change.rewrittenAsleep !== true) continue
     // An actor whose own policy is not known cannot show that it does not admit itself.
+    const administering = reach.filter(administers)
     const admitsItself =
-      reach.length > 0 && (own === undefined || reach.some((grant) => grant.providerName === own.providerName))
+      administering.length > 0 &&
+      (own === undefined || administering.some((grant) => grant.providerName === own.providerName))
     if (admitsItself || (kind === 'TrustProvider' && name === own?.providerName)) {
       faults.push({
         kind,

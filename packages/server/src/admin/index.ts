@@ -14,12 +14,15 @@ export type {
 export { createIdempotency, type Idempotency, type RepeatableAnswer } from './idempotency.ts'
 export { KINDS } from './kinds.ts'
 export { managementService } from './management-service.ts'
+export { createRevokeCredentials, type RevokeCredentialsDeps, type RevokeCredentialsInput } from './revoke.ts'
 export {
   ALL_MANAGEMENT_SCOPES,
+  isVerifyScope,
   MANAGEMENT_SCOPES,
   type ManagementScope,
   ROLES,
   type RoleName,
+  verifyScope,
 } from './scopes.ts'
 export { type TestPolicyInput, testPolicyDocument } from './test-policy.ts'
 export type * from './types.ts'

@@ -1,5 +1,5 @@
 import type { Service } from '../inventory/index.ts'
-import { ALL_MANAGEMENT_SCOPES } from './scopes.ts'
+import { ALL_MANAGEMENT_SCOPES, VERIFY_PREFIX } from './scopes.ts'
 
 /** The name by which policies grant management scopes. No Service document may have it. */
 export const MANAGEMENT_SERVICE_NAME = 'countersign-management'
@@ -27,6 +27,7 @@ export function managementService({
     audience,
     scopes: ALL_MANAGEMENT_SCOPES,
     readScopes: ALL_MANAGEMENT_SCOPES.filter((scope) => scope.endsWith(':read')),
+    scopePrefix: VERIFY_PREFIX,
     verification: { maxStaleSeconds: 5, onUnavailable: 'deny' },
   }
 }

@@ -24,6 +24,9 @@ export const MANAGEMENT_SCOPES = {
   'proofs:inspect': 'inspect a proof without exchanging it',
   'signing-keys:read': 'read the public facts of signing keys',
   'signing-keys:write': 'rotate and revoke signing keys',
+  'revocations:write':
+    'revoke credentials; to disable something with it takes the write scope of its kind as well, a signing key that of keys',
+  'receipts:read': 'read receipts of revocations',
   'status:read': 'read the state of the server',
   'tokens:introspect':
     'ask about tokens of every service at the introspection endpoint; `verify:NAME` is for those of one',
@@ -45,6 +48,7 @@ const VIEWER: readonly ManagementScope[] = [
   'resources:diff',
   'resources:export',
   'signing-keys:read',
+  'receipts:read',
   'status:read',
 ]
 
@@ -74,10 +78,24 @@ export const ROLES = {
     'teams:write',
     'people:write',
     'resources:apply',
+    'revocations:write',
   ],
-  'key-admin': [...VIEWER, 'signing-keys:write'],
+  'key-admin': [...VIEWER, 'signing-keys:write', 'revocations:write'],
   owner: ALL_MANAGEMENT_SCOPES,
 } as const satisfies Record<string, readonly ManagementScope[]>
+
+/** What `verify:NAME` begins with. */
+export const VERIFY_PREFIX = 'verify'
+
+/** The scope of verifiers of one service: the feed of revocations, and leases for this service. */
+export function verifyScope(serviceName: string): string {
+  return `${VERIFY_PREFIX}:${serviceName}`
+}
+
+/** Whether a scope is that of a verifier. */
+export function isVerifyScope(scope: string): boolean {
+  return scope.startsWith(`${VERIFY_PREFIX}:`)
+}
 
 /** A role's name. */
 export type RoleName = keyof typeof ROLES

@@ -1,5 +1,5 @@
 import { compileTrustProvider, type TrustProvider } from '../attestors/index.ts'
-import { compileService, type Service } from '../inventory/index.ts'
+import { compileService, type Service, withServiceScopes } from '../inventory/index.ts'
 import type { KindName, Resource, ResourceStore } from '../resources/index.ts'
 
 /** Every stored resource by `Kind/name`, as of one revision. */
@@ -59,7 +59,7 @@ export function compileReferences(resources: Iterable<Resource>, management: Ser
     }
   }
   // Last: no document takes the place of the management service.
-  servicesByName.set(management.name, management)
+  servicesByName.set(management.name, withServiceScopes(management, [...servicesByName.values()]))
   return { providersByName, servicesByName }
 }
 

@@ -1,4 +1,6 @@
+import type { Transaction } from 'kysely'
 import type { Problem, Resource, ResourceDocument } from '../resources/index.ts'
+import type { Tables } from '../schema/index.ts'
 
 /** Who administers: the operating system's user on the local socket, or a workload with a token of ours for the management audience. */
 export interface Actor {
@@ -8,6 +10,10 @@ export interface Actor {
   /** Expanded management scopes; the socket holds all. */
   readonly scopes: ReadonlySet<string>
   readonly policyId?: string
+  /** When the credential ends by itself; undefined: there is none. */
+  readonly expiresAt?: Date
+  /** Whether the credential still holds, for what goes on longer than a request: it has neither expired nor been revoked. */
+  isCurrent?(): boolean
 }
 
 /** What would happen to one resource. */
@@ -80,7 +86,15 @@ export interface Administration {
   remove(input: { actor: Actor; plural: string; id: string; ifMatch?: number }): Promise<void>
   /** Undoes a removal within 7 days. What was revoked by the removal stays revoked. */
   restore(input: { actor: Actor; plural: string; id: string }): Promise<Resource>
-  setEnabled(input: { actor: Actor; plural: string; id: string; enabled: boolean; ifMatch?: number }): Promise<Resource>
+  /** `within` is called in the transaction of the change, and not at all when nothing changes. */
+  setEnabled(input: {
+    actor: Actor
+    plural: string
+    id: string
+    enabled: boolean
+    ifMatch?: number
+    within?: (tx: Transaction<Tables>) => Promise<void>
+  }): Promise<Resource>
   get(plural: string, idOrName: string): Promise<Resource>
   list(input: {
     plural: string

@@ -6,6 +6,7 @@
 export { type PersonSpec, personKind, type TeamSpec, teamKind } from './owner-kinds.ts'
 export { compileService } from './service.ts'
 export { type ServiceSpec, serviceKind } from './service-kind.ts'
+export { withServiceScopes } from './service-scopes.ts'
 export type * from './types.ts'
 export { type WorkloadSpec, workloadKind } from './workload-kind.ts'
 export {

@@ -9,6 +9,8 @@ export interface Service {
   readonly scopes: readonly string[]
   /** Scopes that only read; the others count as write scopes for a preset's dangers. Default: names ending in `:read`. */
   readonly readScopes: readonly string[]
+  /** `PREFIX:NAME` is a scope of it for every other service NAME; only the management API has such scopes. */
+  readonly scopePrefix?: string
   /** Algorithm of tokens for this service, for verifiers that know only one. Default: the installation's first. */
   readonly signingAlgorithm?: 'ES256' | 'RS256' | 'Ed25519'
   readonly verification: { readonly maxStaleSeconds: number; readonly onUnavailable: 'deny' | 'last-known-good' }

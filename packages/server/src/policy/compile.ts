@@ -102,6 +102,18 @@ function contextProblems(
   for (const [index, scope] of spec.grant.scopes.entries()) {
     if (service.scopes.includes(scope)) continue
     const near = nearestName(scope, service.scopes)
+    const prefix = `${service.scopePrefix}:`
+    if (service.scopePrefix !== undefined && scope.startsWith(prefix)) {
+      problems.push(
+        problem(
+          'unknown_service',
+          pointerTo('/spec/grant/scopes', index),
+          `there is no service named '${scope.slice(prefix.length)}'`,
+          near === undefined ? 'create the service first, or in the same apply' : `did you mean '${near}'?`,
+        ),
+      )
+      continue
+    }
     problems.push(
       problem(
         'unknown_scope',

@@ -1,6 +1,6 @@
 import { compileTrustProvider, type TrustProvider } from '../attestors/index.ts'
 import { ServiceError } from '../errors.ts'
-import { compileService, type Service } from '../inventory/index.ts'
+import { compileService, type Service, withServiceScopes } from '../inventory/index.ts'
 import type { Problem, Resource } from '../resources/index.ts'
 import { compileTrustPolicy, type PolicyReferences } from './compile.ts'
 import { compilePolicies } from './compile-policies.ts'
@@ -100,18 +100,22 @@ function compileServices(
   const all = [...builtin, ...compiled.values()]
   const shared = (member: 'name' | 'audience', service: Service) =>
     all.some((other) => other !== service && other[member] === service[member])
-  return [
-    ...builtin,
-    ...compileAll<Service>(
-      [...compiled.keys()],
-      (resource) => {
-        const service = compiled.get(resource)
-        if (!service || shared('name', service)) return taken(resource, 'name')
-        return shared('audience', service) ? taken(resource, 'audience') : { value: service }
-      },
-      faults,
-    ),
-  ]
+  const stored = compileAll<Service>(
+    [...compiled.keys()],
+    (resource) => {
+      const service = compiled.get(resource)
+      if (!service || shared('name', service)) return taken(resource, 'name')
+      return shared('audience', service) ? taken(resource, 'audience') : { value: service }
+    },
+    faults,
+  )
+  return [...builtin.map((service) => withStoredScopes(service, stored, before.get(service.id))), ...stored]
+}
+
+/** A built-in service with its scopes for the stored ones; the object of the snapshot before, while these are the same. */
+function withStoredScopes(builtin: Service, stored: readonly Service[], before: Service | undefined): Service {
+  const service = withServiceScopes(builtin, stored)
+  return before && sameItems(before.scopes, service.scopes) ? before : service
 }
 
 function sameItems<Item>(left: readonly Item[], right: readonly Item[]): boolean {
