@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResul
   decide: () => import('./decide.ts'),
   exchange: () => import('./exchange.ts'),
   start: () => import('./start.ts'),
+  verify: () => import('./verify.ts'),
 }
 
 const { values, positionals } = parseArgs({
