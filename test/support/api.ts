@@ -246,6 +246,7 @@ export function apiDependencies(override: Partial<ApiDependencies> = {}): ApiDep
       get: async (id) => (id === 'rcpt_1' ? pendingReceipt : undefined),
       list: async ({ after }) => ({ items: [{ ...pendingReceipt, id: after ?? 'rcpt_9' }], next: 'rcpt_9' }),
     },
+    verifierKeys: () => ['log.example+00000000+AQ==', 'log.example/receipts+00000000+AQ=='],
     explain: async (id) => (id === 'evt_1' ? explanation : undefined),
     generatePolicy: async (id) => {
       if (id !== 'evt_1') throw new ServiceError('not_found')

@@ -80,6 +80,8 @@ export interface ApiDependencies {
   readonly events: Pick<EventLog, 'get' | 'list' | 'checkpoint' | 'export'>
   readonly workloads: Pick<WorkloadRegistry, 'get' | 'list'>
   readonly receipts: Pick<Receipts, 'get' | 'list'>
+  /** Verifier keys (`name+id+base64`) of the log and of its receipts, active ones first in each. */
+  verifierKeys(): readonly string[]
   /** Why an exchange or an early refusal came out as it did; undefined when there is no such event. */
   explain(eventId: string): Promise<Explanation | undefined>
   /** @throws ServiceError not_found, validation_failed (the event is outside `require`, or its claims are gone) */
