@@ -11,8 +11,16 @@ import {
   workloadActor,
 } from './admin/index.ts'
 import { createAttestors, type TrustProvider } from './attestors/index.ts'
-import { type CheckpointSigner, createEventLog, createSealer } from './audit/index.ts'
-import { type Config, type LoadConfigInput, loadConfig, type SealConfig } from './config.ts'
+import {
+  type CheckpointSigner,
+  createEventLog,
+  createLogProofs,
+  createSealer,
+  formatVerifierKey,
+  receiptKeyName,
+  toVerifierKey,
+} from './audit/index.ts'
+import type { Config } from './config.ts'
 import { ServiceError } from './errors.ts'
 import {
   createAdmission,
@@ -33,32 +41,25 @@ import {
 import { createApiRoutes } from './http/api/index.ts'
 import { createApp, createDirectRoute, createHealthRoutes, describeError, listen, listenLocally } from './http/index.ts'
 import { createCertificateThumbprint, createOAuthEndpoints, createVerifyCaller } from './http/oauth/index.ts'
+import { databaseTarget, readConfig, type StartOptions } from './installation.ts'
 import { createWorkloadRegistry } from './inventory/index.ts'
 import { newId, repeat, systemNow } from './lib/index.ts'
-import { postJson } from './outbound/index.ts'
 import { createSnapshotSource, MAX_TTL_SECONDS } from './policy/index.ts'
 import { createResourceStore, jsonSchemaFor } from './resources/index.ts'
-import { createRevocations } from './revocation/index.ts'
+import { createReceipts, createRevocations } from './revocation/index.ts'
 import { MIGRATIONS, type Tables } from './schema/index.ts'
+import { createSealProvider } from './seal.ts'
 import {
   countUses,
-  createFileSeal,
   createKeyRing,
-  createTransitSeal,
-  type ManagedKeyRing,
+  type NotePublicKey,
   openSeal,
-  type SealProvider,
+  readSealStatus,
+  type Signer,
 } from './signing-keys/index.ts'
-import { type Database, type DatabaseTarget, type Leader, migrateDatabase, openDatabase } from './storage/index.ts'
+import { type Database, type Leader, migrateDatabase, openDatabase } from './storage/index.ts'
 import { createIntrospect, createOwnTokens } from './tokens/index.ts'
 import { VERSION } from './version.ts'
-
-/** How to start a server. */
-export interface StartOptions {
-  readonly configFile?: string
-  readonly env?: LoadConfigInput['env']
-  readonly overrides?: LoadConfigInput['overrides']
-}
 
 /** A server that is ready. */
 export interface RunningServer {
@@ -118,20 +119,6 @@ export function migrate(options: StartOptions = {}): ReturnType<typeof migrateDa
   return migrateDatabase({ migrations: MIGRATIONS, target: databaseTarget(readConfig(options)), now: systemNow })
 }
 
-function readConfig({ configFile, env, overrides }: StartOptions): Config {
-  return loadConfig({
-    ...(configFile === undefined ? {} : { file: configFile }),
-    ...(env === undefined ? {} : { env }),
-    ...(overrides === undefined ? {} : { overrides }),
-  })
-}
-
-function databaseTarget({ database, dataDirectory }: Config): DatabaseTarget {
-  if (!database) return { embedded: { directory: dataDirectory } }
-  const { url, direct, migrateUrl } = database
-  return { postgres: { url, ...(direct ? { direct } : {}), ...(migrateUrl ? { migrateUrl } : {}) } }
-}
-
 async function assemble(config: Config, logger: pino.Logger, database: Database<Tables>): Promise<RunningServer> {
   const { issuer, managementAudience } = config
   const now = systemNow
@@ -143,7 +130,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   // The first events come from making keys, before there is a sealer; it starts with whatever is pending.
   let wakeSealer = () => {}
   const eventLog = createEventLog({ database, now, onAppend: () => wakeSealer() })
-  const { sealKey } = await openSeal({ database, provider: createSealProvider(config.seal), now })
+  const sealProvider = createSealProvider(config.seal)
+  const { sealKey } = await openSeal({ database, provider: sealProvider, now })
   const keyRing = await createKeyRing({
     database,
     eventLog,
@@ -159,13 +147,28 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   const origin = await logOrigin(database, config)
   const sealer = createSealer({
     database,
-    signer: () => checkpointSigner(keyRing, origin),
+    signer: () => noteSigner(origin, keyRing.checkpointSigner(), keyRing.checkpointPublicKeys()),
     origin,
     now,
     holder: bootId,
     onAlarm: ({ kind, detail }) => logger.error({ kind, detail }, 'the audit log is not being sealed'),
   })
   wakeSealer = sealer.wake
+  const verifierKeys = () => [
+    ...toVerifierKeys(origin, keyRing.checkpointPublicKeys()),
+    ...toVerifierKeys(receiptKeyName(origin), keyRing.receiptPublicKeys()),
+  ]
+  const receipts = createReceipts({
+    database,
+    eventLog,
+    proofs: createLogProofs({ database }),
+    signer: () => noteSigner(receiptKeyName(origin), keyRing.receiptSigner(), keyRing.receiptPublicKeys()),
+    origin,
+    verifierKeys,
+    sealer,
+    now,
+    onFailure,
+  })
   const revocations = await createRevocations({ database, now })
   const resources = createResourceStore({ database, kinds: KINDS, now })
   const management = managementService({ audience: managementAudience })
@@ -300,6 +303,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
         idempotency,
         events: { ...eventLog, export: exportSealed },
         workloads,
+        receipts,
+        verifierKeys,
         explain: createExplain(explanations),
         generatePolicy: createGeneratePolicy({ ...explanations, now }),
         inspectProof: createInspectProof({ attestors, snapshot, loopbackProvidersAllowed: loopbackOnly }),
@@ -316,6 +321,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
           return { ...revocation, receipt: undefined }
         },
         countSigningKeyUses: (input) => countUses(database.read, input),
+        sealStatus: () => readSealStatus(database.read, sealProvider),
         schemaOf: (kind) => {
           const found = KINDS.find((candidate) => candidate.kind === kind)
           return found && jsonSchemaFor(found)
@@ -347,6 +353,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
       repeat({ everyMs, signal: leader.signal, work, onFailure })
     await Promise.all([
       sealer.lead(leader),
+      each(1_000, () => receipts.finaliseDue()),
       each(3_000, () => settlement.run(leader)),
       // Several times within the time that a key is published ahead, so that a short one is kept too.
       each(Math.min(60_000, Math.max(1_000, config.signing.publishAheadMs / 4)), () => keyRing.rotate(leader)),
@@ -388,6 +395,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     closedResolve = resolve
   })
   const stop = async () => {
+    // Whoever waits for a receipt is answered now, with what is pending.
+    receipts.close()
     await Promise.all([tcp.stop(), socket?.stop()])
     await preparing
     await workloads.flush().catch(onFailure)
@@ -428,12 +437,6 @@ function makeDataDirectory(directory: string): void {
   }
 }
 
-function createSealProvider(seal: SealConfig): SealProvider {
-  return seal.provider === 'file'
-    ? createFileSeal({ path: seal.path, mayCreate: seal.ours })
-    : createTransitSeal(seal, { post: postJson })
-}
-
 /** A server that others can reach must not believe issuers that anybody on this machine can be (issue: emulated issuers). */
 function refuseEmulatedIssuers(providers: readonly TrustProvider[], loopbackOnly: boolean): void {
   const emulated = providers.filter((provider) => provider.allowLoopbackHttp === true)
@@ -443,11 +446,14 @@ function refuseEmulatedIssuers(providers: readonly TrustProvider[], loopbackOnly
   })
 }
 
-function checkpointSigner(keyRing: ManagedKeyRing, origin: string): CheckpointSigner {
-  const signer = keyRing.checkpointSigner()
-  const publicKey = keyRing.checkpointPublicKeys().find((key) => key.kid === signer.kid)?.publicKey
-  if (!publicKey) throw new ServiceError('store_unavailable', { internal: 'no checkpoint key' })
-  return { name: origin, publicKey, sign: (message) => signer.sign(message) }
+function noteSigner(name: string, signer: Signer, keys: readonly NotePublicKey[]): CheckpointSigner {
+  const publicKey = keys.find((key) => key.kid === signer.kid)?.publicKey
+  if (!publicKey) throw new ServiceError('store_unavailable', { internal: `no public key of ${name}` })
+  return { name, publicKey, sign: (message) => signer.sign(message) }
+}
+
+function toVerifierKeys(name: string, keys: readonly NotePublicKey[]): readonly string[] {
+  return keys.map(({ publicKey }) => formatVerifierKey(toVerifierKey(name, publicKey)))
 }
 
 /** The origin line of the log: made once, so that a later change of the issuer does not fork the log's name. */

@@ -3,6 +3,7 @@ import { AUDIT_COMMANDS } from './table/audit.ts'
 import { EXCHANGE_COMMANDS } from './table/exchange.ts'
 import { RESOURCE_COMMANDS } from './table/resources.ts'
 import { SERVER_COMMANDS } from './table/server.ts'
+import { SIGNING_KEY_COMMANDS } from './table/signing-keys.ts'
 import type { CommandSpec } from './types.ts'
 
 /**
@@ -13,6 +14,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...SERVER_COMMANDS,
   ...EXCHANGE_COMMANDS,
   ...RESOURCE_COMMANDS,
+  ...SIGNING_KEY_COMMANDS,
   ...AUDIT_COMMANDS,
   ...ABOUT_COMMANDS,
 ]

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../lib/index.ts'
+import type { ServerOptions } from './server-options.ts'
 
 /** What `serve` starts: the composition root. */
 export interface ServerModule {
@@ -19,6 +20,34 @@ export interface ServerModule {
     env?: Readonly<Record<string, string | undefined>>
     overrides?: Readonly<Record<string, unknown>>
   }): Promise<{ readonly from: number; readonly to: number }>
+}
+
+/** A key that opens the database, as commands show it. */
+interface SealKeyName {
+  readonly provider: string
+  readonly keyId: string
+}
+
+/** What works on the seal where no server runs. */
+export interface SealModule {
+  sealStatus(options: ServerOptions): Promise<{
+    readonly form: string
+    readonly provider: string
+    readonly location: string
+    readonly opens: boolean
+    readonly problem: { readonly code: string; readonly detail: string } | undefined
+    readonly wrappings: readonly (SealKeyName & { readonly at: Date; readonly current: boolean | undefined })[]
+  }>
+  rotateSealKey(
+    options: ServerOptions & { readonly to?: string },
+  ): Promise<{ readonly opens: readonly SealKeyName[]; readonly closed: readonly SealKeyName[] }>
+  finishRotation(
+    options: ServerOptions,
+  ): Promise<{ readonly opens: readonly SealKeyName[]; readonly closed: readonly SealKeyName[] }>
+  resetSealKey(options: ServerOptions & { readonly reason: string }): Promise<{
+    readonly abandoned: readonly { readonly kid: string; readonly purpose: string; readonly state: string }[]
+    readonly made: readonly { readonly kid: string; readonly purpose: string; readonly alg: string }[]
+  }>
 }
 
 /** Process configuration. */
@@ -103,6 +132,7 @@ export interface ResourcesModule {
 /** The folders that commands need, loaded when a command needs them, so that help and completion load none. */
 export interface Modules {
   server(): Promise<ServerModule>
+  seal(): Promise<SealModule>
   config(): Promise<ConfigModule>
   quickstart(): Promise<QuickstartModule>
   audit(): Promise<AuditModule>

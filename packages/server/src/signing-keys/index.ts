@@ -5,6 +5,7 @@
  */
 
 export type { RingName } from './changes.ts'
+export { type ResetSealInput, resetSeal, type SealReset } from './reset-seal.ts'
 export type { EndTokens, KeyRevocation, RevokeKeyCommand } from './revoke-key.ts'
 export { createKeyRing, type KeyRingDeps, type ManagedKeyRing, type NotePublicKey } from './ring.ts'
 export type { KeyRotation, RotateKeyCommand } from './rotate-key.ts'

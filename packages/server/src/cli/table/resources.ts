@@ -218,23 +218,10 @@ const POLICY_COMMANDS: readonly CommandSpec[] = [
   },
 ]
 
-const SIGNING_KEY_COMMANDS: readonly CommandSpec[] = [
-  {
-    path: ['signing-keys', 'list'],
-    group: 'resources',
-    summary: 'the keys that sign, and the state of each',
-    examples: [{ line: 'countersign signing-keys list', note: 'public halves and states only' }],
-    scope: 'signing-keys:read',
-    effect: 'reads',
-    load: () => import('../commands/signing-keys.ts'),
-  },
-]
-
 /** Commands on resources: as files, and one by one. */
 export const RESOURCE_COMMANDS: readonly CommandSpec[] = [
   ...FILE_COMMANDS,
   ...NOUNS.flatMap((noun) =>
     noun.noun === 'trust-policies' ? [...nounCommands(noun), ...POLICY_COMMANDS] : nounCommands(noun),
   ),
-  ...SIGNING_KEY_COMMANDS,
 ]

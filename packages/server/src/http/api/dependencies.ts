@@ -1,11 +1,11 @@
-import type { Actor, Administration, Idempotency } from '../../admin/index.ts'
+import type { Actor, Administration, Idempotency, RevokeCredentialsInput } from '../../admin/index.ts'
 import type { EventLog } from '../../audit/index.ts'
 import type { Explanation } from '../../federation/index.ts'
 import type { WorkloadRegistry } from '../../inventory/index.ts'
 import type { JsonObject, Now } from '../../lib/index.ts'
 import type { SnapshotFault } from '../../policy/index.ts'
 import type { ResourceDocument } from '../../resources/index.ts'
-import type { Receipts } from '../../revocation/index.ts'
+import type { Feed, Leases, Receipts, RevocationStreams, Revoked, VerifiedService } from '../../revocation/index.ts'
 import type {
   KeyRevocation,
   KeyRotation,
@@ -79,7 +79,14 @@ export interface ApiDependencies {
   readonly idempotency: Pick<Idempotency, 'once'>
   readonly events: Pick<EventLog, 'get' | 'list' | 'checkpoint' | 'export'>
   readonly workloads: Pick<WorkloadRegistry, 'get' | 'list'>
-  readonly receipts: Pick<Receipts, 'get' | 'list'>
+  readonly receipts: Pick<Receipts, 'get' | 'list' | 'waitFor' | 'wake'>
+  /** @throws ServiceError not_found, validation_failed, forbidden, escalation_refused, conflict */
+  revokeCredentials(input: RevokeCredentialsInput): Promise<Revoked>
+  readonly feed: Feed
+  readonly revocationStreams: Pick<RevocationStreams, 'open'>
+  readonly leases: Pick<Leases, 'grant' | 'end'>
+  /** A registered service by name, never the management API: the server is its verifier. */
+  findVerifiedService(name: string): VerifiedService | undefined
   /** Verifier keys (`name+id+base64`) of the log and of its receipts, active ones first in each. */
   verifierKeys(): readonly string[]
   /** Why an exchange or an early refusal came out as it did; undefined when there is no such event. */

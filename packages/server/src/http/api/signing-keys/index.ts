@@ -7,6 +7,7 @@ import { getSigningKey } from './get.ts'
 import { listSigningKeys } from './list.ts'
 import { revokeSigningKey } from './revoke.ts'
 import { rotateSigningKey } from './rotate.ts'
+import { getSeal } from './seal.ts'
 import { countSigningKeyUses, countUsesOfSigningKey } from './uses.ts'
 
 /** The operations on signing keys; fixed words before the paths that any kid fits. */
@@ -17,4 +18,5 @@ export const signingKeyOperations: readonly Operation[] = [
   getSigningKey,
   countUsesOfSigningKey,
   revokeSigningKey,
+  getSeal,
 ]
