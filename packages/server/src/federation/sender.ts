@@ -59,7 +59,8 @@ const NOTHING: SenderOutcome = { ok: true, confirmation: undefined, constraint: 
 export function createSenderCheck({ dpop, tokenEndpoint }: SenderCheckDeps): SenderCheck {
   function verifyDpop(proof: string): { readonly jkt: string } | SenderRefusal {
     try {
-      return dpop.verify({ proof, method: 'POST', url: tokenEndpoint })
+      // Joined values are named as what they are (RFC 9449 section 4.3, step 1).
+      return dpop.verify({ proof: proof.split(','), method: 'POST', url: tokenEndpoint })
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error
       const code = error.code === 'dpop_unavailable' ? 'overloaded' : 'invalid_dpop_proof'

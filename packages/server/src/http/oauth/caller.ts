@@ -42,7 +42,7 @@ export function createVerifyCaller({
 }: VerifyCallerDeps): VerifyCaller {
   function holdsKey({ token, method, path, dpop: proof }: PresentedToken, jkt: string): boolean {
     try {
-      dpop.verify({ proof, method, url: `${origin}${path}`, accessToken: token, thumbprint: jkt })
+      dpop.verify({ proof: proof?.split(','), method, url: `${origin}${path}`, accessToken: token, thumbprint: jkt })
       return true
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error
