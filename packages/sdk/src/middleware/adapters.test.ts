@@ -172,7 +172,10 @@ for (const adapter of ADAPTERS) {
       if (token !== undefined) assert.equal(logged.includes(token.slice(-40)), false)
     }
     assert.doesNotMatch(logged, /eyJ/)
+    const head = await app.send({ method: 'HEAD' })
+    assert.deepEqual([head.status, head.body], [401, ''])
     assert.equal((await app.send({ headers: bearer(good) })).status, 200)
+    assert.equal((await app.send({ method: 'HEAD', headers: bearer(good) })).status, 200)
   })
 
   test(`${adapter.name}: an accepted token gives the principal that it names`, async (t) => {

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { createDpopKey } from '../dpop/index.ts'
 import { isCountersignError } from '../errors.ts'
+import { startIssuer } from '../jwks/issuer-server.fixture.ts'
+import { makeKey, signToken } from '../signed-tokens.fixture.ts'
 import { createTestIssuer } from '../testing/index.ts'
 import { createTokenVerifier, type TokenVerifier, type VerifiedToken } from '../verify/index.ts'
 import { type Admission, createGate } from './gate.ts'
@@ -203,6 +205,47 @@ test('what a verifier answers without its errors is never an admission', async (
   }
 })
 
+test('keys are fetched once, however many requests wait for them, and then nothing waits', async (t) => {
+  const server = await startIssuer(t)
+  const key = makeKey('ES256', 'k1')
+  server.keys = [key]
+  const seconds = Math.floor(Date.now() / 1000)
+  const claims = {
+    iss: server.issuer,
+    aud: AUDIENCE,
+    sub: 's',
+    client_id: 'wl_1',
+    jti: 'j',
+    iat: seconds,
+    exp: seconds + 60,
+  }
+  const gate = createGate({
+    issuer: server.issuer,
+    audience: AUDIENCE,
+    remote: { allowLoopbackHttp: true, allowPrivateNetwork: true },
+  })
+  const request = present({ authorization: `Bearer ${signToken(key, claims)}` })
+  const admissions = Array.from({ length: 50 }, () => gate.admit(request))
+  assert.ok(admissions.every((admission) => admission instanceof Promise))
+  for (const { principal } of await Promise.all(admissions)) assert.equal(principal?.workload, 'wl_1')
+  assert.equal(server.requests.length, 2)
+  const again = gate.admit(request)
+  assert.ok(!(again instanceof Promise))
+  assert.equal(again.principal, (await gate.admit(request)).principal)
+  const down = createGate({
+    issuer: 'http://127.0.0.1:9',
+    audience: AUDIENCE,
+    remote: { allowLoopbackHttp: true, allowPrivateNetwork: true },
+  })
+  const foreign = signToken(key, { ...claims, iss: 'http://127.0.0.1:9' })
+  const { refusal } = await down.admit(present({ authorization: `Bearer ${foreign}` }))
+  assert.equal(refusal?.status, 503)
+  // V-25: a token of somebody else asks for no key.
+  const stranger = down.admit(present({ authorization: `Bearer ${signToken(key, claims)}` }))
+  assert.ok(!(stranger instanceof Promise))
+  assert.equal(stranger.refusal?.status, 401)
+})
+
 test('V-21: reports name the reason and the token by its digest, and hold nothing that its bearer could write into a log', () => {
   const reports: RefusalReport[] = []
   const options = { onRefusal: (report: RefusalReport) => void reports.push(report) }
@@ -275,6 +318,7 @@ test('no header can be injected: whatever would need it is refused when it is co
     ].map((origin) => ({ dpop: { origin } })),
     { dpop: { origin: AUDIENCE, algorithms: ['HS256'] } },
     { dpop: { origin: AUDIENCE, maxAgeSeconds: 0 } },
+    { dpop: { origin: AUDIENCE, replay: { claimedByCaller: true } } },
     { senderConstraint: 'optional' },
     { senderConstraint: true },
     { verifier: undefined },

@@ -31,11 +31,13 @@ export interface RouteOptions {
 }
 
 /** How a route accepts DPoP. Proofs are remembered in this process only: another one would take a proof once more. */
-export interface DpopRouteOptions extends Omit<DpopVerifierOptions, 'now'> {
+export interface DpopRouteOptions extends Omit<DpopVerifierOptions, 'replay'> {
   /** Scheme, host and port under which callers reach this API, `https://orders.acme.example`; never taken from a request. */
   readonly origin: string
   /** Requires proofs to hold a nonce of this server. */
   readonly nonces?: DpopNonces
+  /** How many proofs are remembered; see `DpopVerifierOptions`. Here nobody else could remember them. */
+  readonly replay?: { readonly maxProofs?: number }
 }
 
 /** Options of `protect`: what a route asks, and the verifier of its tokens, or the options to make one (then with `cache`). */
@@ -92,7 +94,10 @@ function readDpop(options: DpopRouteOptions, now: (() => Date) | undefined): Sen
   if (!isHttpUrl(origin) || new URL(origin).origin !== origin) {
     throw invalid('"dpop.origin" must be an exact origin, such as https://orders.acme.example')
   }
-  return { origin, nonces, verifier: createDpopVerifier({ ...verifierOptions, ...(now !== undefined && { now }) }) }
+  if (verifierOptions.replay !== undefined && 'claimedByCaller' in verifierOptions.replay) {
+    throw invalid('"dpop.replay" cannot be left to a caller')
+  }
+  return { origin, nonces, verifier: createDpopVerifier({ ...(now !== undefined && { now }), ...verifierOptions }) }
 }
 
 function isHttpUrl(text: unknown): text is string {
