@@ -19,7 +19,7 @@ import {
 import { createApp, type HttpApp, type ListenerName } from '../../packages/server/src/http/index.ts'
 import { newId } from '../../packages/server/src/lib/index.ts'
 import type { KindName, Resource, ResourceDocument } from '../../packages/server/src/resources/index.ts'
-import type { ReceiptDocument } from '../../packages/server/src/revocation/index.ts'
+import type { FeedPage, ReceiptDocument } from '../../packages/server/src/revocation/index.ts'
 
 /** The issuer of the app under test. */
 export const ISSUER = 'https://sts.acme.example'
@@ -245,7 +245,28 @@ export function apiDependencies(override: Partial<ApiDependencies> = {}): ApiDep
     receipts: {
       get: async (id) => (id === 'rcpt_1' ? pendingReceipt : undefined),
       list: async ({ after }) => ({ items: [{ ...pendingReceipt, id: after ?? 'rcpt_9' }], next: 'rcpt_9' }),
+      waitFor: async () => pendingReceipt,
+      wake: () => {},
     },
+    revokeCredentials: async () => ({ receiptId: 'rcpt_1', eventId: 'evt_1', revision: 4, committedAt: NOW }),
+    feed: { page: async ({ after }) => ({ ...feedPage, after }) },
+    revocationStreams: {
+      open: () => {
+        const pages = [feedPage]
+        return { next: async () => pages.shift(), close: () => {} }
+      },
+    },
+    leases: {
+      grant: async ({ applied }) =>
+        applied === feedPage.head
+          ? { granted: true, head: applied, maxStaleSeconds: 30, onUnavailable: 'deny' }
+          : { granted: false, reason: 'behind', feed: feedPage },
+      end: async () => {},
+    },
+    findVerifiedService: (name) =>
+      name === 'orders-api'
+        ? { id: 'svc_orders', name, verification: { maxStaleSeconds: 30, onUnavailable: 'deny' } }
+        : undefined,
     verifierKeys: () => ['log.example+00000000+AQ==', 'log.example/receipts+00000000+AQ=='],
     explain: async (id) => (id === 'evt_1' ? explanation : undefined),
     generatePolicy: async (id) => {
@@ -260,7 +281,7 @@ export function apiDependencies(override: Partial<ApiDependencies> = {}): ApiDep
       revoked: signingKey,
       revokedSuccessor: undefined,
       replacement: signingKey,
-      receipt: { id: 'rcpt_1' },
+      receipt: pendingReceipt,
     }),
     countSigningKeyUses: async ({ from, to }) => ({
       ...{ from, to, issuances: 2, signed: 1, unsigned: 1, pending: 0, reconciled: true },
@@ -306,6 +327,27 @@ const signingKey = {
   revokedAt: undefined,
   activateAt: undefined,
 } as const
+
+/** The feed of the app under test: one revocation. */
+export const feedPage: FeedPage = {
+  after: 0,
+  through: 3,
+  tag: 'AAAAAAAAAAAAAAAA',
+  head: 3,
+  expiredUpTo: new Date(0),
+  entries: [
+    {
+      revision: 2,
+      kind: 'jti',
+      value: 'jti_1',
+      upToRevision: undefined,
+      issuedBefore: undefined,
+      at: NOW,
+      expiresAt: new Date(NOW.getTime() + 900_000),
+    },
+  ],
+  more: false,
+}
 
 const seenWorkload = {
   id: 'wl_1',

@@ -100,7 +100,7 @@ export interface ApiDependencies {
   /** @throws ServiceError not_found, conflict, validation_failed */
   rotateSigningKey(command: RotateKeyCommand): Promise<KeyRotation>
   /**
-   * Revokes a key and its tokens, and waits for the receipt to become final, at most `waitMs`.
+   * Revokes a key, and its tokens in the same transaction, and waits for the receipt to become final, at most `waitMs`.
    * @throws ServiceError not_found, conflict
    */
   revokeSigningKey(

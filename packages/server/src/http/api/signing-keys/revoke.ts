@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { actorName } from '../../../admin/index.ts'
 import { defineOperation, type Operation } from '../operation.ts'
+import { receiptWire } from '../receipts/index.ts'
 import { signingKeyParams, signingKeyWire, toSigningKeyWire } from './wire.ts'
 
 /** `POST /v1/signing-keys/{id}/revoke`: the emergency in one call (G-07). */
@@ -12,7 +14,11 @@ export const revokeSigningKey: Operation = defineOperation({
   repeatable: true,
   params: signingKeyParams,
   body: z.strictObject({
-    reason: z.string().trim().min(1).max(500),
+    reason: z
+      .string()
+      .min(1)
+      .max(500)
+      .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'control characters are not allowed'),
     wait_seconds: z
       .number()
       .int()
@@ -29,7 +35,7 @@ export const revokeSigningKey: Operation = defineOperation({
         revoked: signingKeyWire,
         revoked_successor: signingKeyWire.nullable(),
         replacement: signingKeyWire.nullable(),
-        receipt: z.record(z.string(), z.unknown()).nullable(),
+        receipt: receiptWire.nullable(),
       }),
     },
   },
@@ -38,7 +44,7 @@ export const revokeSigningKey: Operation = defineOperation({
     const { revoked, revokedSuccessor, replacement, receipt } = await deps.revokeSigningKey({
       kid: params.id,
       reason: body.reason,
-      actor: actor.id,
+      actor: actorName(actor),
       waitMs: body.wait_seconds * 1_000,
     })
     return {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { actorName } from '../../../admin/index.ts'
 import { defineOperation, type Operation } from '../operation.ts'
 import { instant } from '../schemas.ts'
 import { signingKeyWire, toSigningKeyWire } from './wire.ts'
@@ -40,7 +41,7 @@ export const rotateSigningKey: Operation = defineOperation({
       ...(body.purpose === undefined ? {} : { purpose: body.purpose }),
       ...(body.alg === undefined ? {} : { alg: body.alg }),
       now: body.now,
-      actor: actor.id,
+      actor: actorName(actor),
     })
     return {
       status: 201,
