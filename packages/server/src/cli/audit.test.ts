@@ -91,6 +91,8 @@ test('A-06: the first bad entry is named, with at most ten faults; keys and chec
     firstBad: 12,
   }
   const audit: AuditModule = {
+    looksLikeReceipt: () => false,
+    verifyReceipt: () => assert.fail('it is no receipt'),
     async *readExportLines() {},
     async verifyExport(_lines, expectation) {
       seen.push(expectation)

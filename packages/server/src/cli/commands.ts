@@ -2,6 +2,7 @@ import { ABOUT_COMMANDS } from './table/about.ts'
 import { AUDIT_COMMANDS } from './table/audit.ts'
 import { EXCHANGE_COMMANDS } from './table/exchange.ts'
 import { RESOURCE_COMMANDS } from './table/resources.ts'
+import { REVOCATION_COMMANDS } from './table/revocations.ts'
 import { SERVER_COMMANDS } from './table/server.ts'
 import { SIGNING_KEY_COMMANDS } from './table/signing-keys.ts'
 import type { CommandSpec } from './types.ts'
@@ -15,6 +16,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...EXCHANGE_COMMANDS,
   ...RESOURCE_COMMANDS,
   ...SIGNING_KEY_COMMANDS,
+  ...REVOCATION_COMMANDS,
   ...AUDIT_COMMANDS,
   ...ABOUT_COMMANDS,
 ]

@@ -79,8 +79,28 @@ export interface QuickstartModule {
   }): Promise<number>
 }
 
-/** Offline verification of audit exports. */
+/** What came of verifying a receipt. */
+export interface ReceiptVerdict {
+  readonly ok: boolean
+  readonly checks: readonly {
+    readonly name: string
+    readonly outcome: 'ok' | 'failed' | 'not_checked'
+    readonly detail: string
+  }[]
+  readonly facts: { readonly id: string } | undefined
+  readonly origin: string | undefined
+  readonly size: bigint | undefined
+  readonly keys: 'pinned' | 'from the receipt itself'
+}
+
+/** Offline verification of audit exports and receipts. */
 export interface AuditModule {
+  /** Whether the text can only be meant as a receipt. */
+  looksLikeReceipt(text: string): boolean
+  verifyReceipt(input: {
+    readonly receipt: Uint8Array
+    readonly trustedKeys?: readonly string[] | undefined
+  }): ReceiptVerdict
   /** The bytes of an export as its lines; only LF ends one. */
   readExportLines(source: AsyncIterable<Uint8Array>): AsyncIterable<string>
   verifyExport(

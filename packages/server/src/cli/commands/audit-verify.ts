@@ -1,14 +1,17 @@
 import { createReadStream } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import type { JsonValue } from '../../lib/index.ts'
 import { EXITS } from '../exits.ts'
 import { cliFault } from '../faults.ts'
+import { readReceiptOrExport } from '../receipt-or-export.ts'
 import { type Layout, printable } from '../terminal/index.ts'
 import type { CliContext, CommandRun } from '../types.ts'
+import { receiptResult } from '../verify-receipt.ts'
 
 const SHOWN = 10
 
-/** Verifies an export offline. The last line says what the verdict rests on: keys from elsewhere, or the export's own word. */
+/** Verifies an export or a receipt offline. The last line says what the verdict rests on: keys from elsewhere, or the export's own word. */
 export const run: CommandRun = async (invocation) => {
   const {
     arguments: [path = ''],
@@ -23,8 +26,16 @@ export const run: CommandRun = async (invocation) => {
     throw cliFault('input_invalid', `${keyFile} holds no key`, { fix: 'give a file with one verifier key per line' })
   }
   const expected = checkpointFile === undefined ? undefined : await readNamed(checkpointFile, context)
-  const { readExportLines, verifyExport } = await context.modules.audit()
-  const verdict = await verifyExport(readExportLines(await openExport(path, context)), {
+  const { looksLikeReceipt, readExportLines, verifyExport, verifyReceipt } = await context.modules.audit()
+  const found = await readReceiptOrExport(await openExport(path, context), looksLikeReceipt)
+  if ('receipt' in found) {
+    if (expected !== undefined) {
+      throw cliFault('usage', '--checkpoint-file is for exports', { fix: 'a receipt brings its own checkpoint' })
+    }
+    const shown = JSON.parse(Buffer.from(found.receipt).toString('utf8')) as JsonValue
+    return receiptResult(verifyReceipt({ receipt: found.receipt, trustedKeys }), shown, context.now())
+  }
+  const verdict = await verifyExport(readExportLines(found.lines), {
     ...(trustedKeys === undefined ? {} : { trustedKeys }),
     ...(expected === undefined ? {} : { expected }),
   })

@@ -53,17 +53,19 @@ export const AUDIT_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['audit', 'verify'],
     group: 'audit',
-    summary: 'verify an export offline and name the first bad entry',
+    summary: 'verify an export or a receipt offline and name what is wrong',
     description: [
-      'Contacts nothing. Finds any change, deletion, insertion, reordering, truncation or fork. Who could have replaced the whole ' +
-        'export is ruled out only with --key-file: the public key of the log, or an earlier checkpoint kept elsewhere.',
+      'Contacts nothing. Of an export it finds any change, deletion, insertion, reordering, truncation or fork, and names the first ' +
+        'bad entry. Of a receipt it checks that the receipt key has signed what it shows, and that the same facts are in the log.',
+      'Who could have replaced the whole is ruled out only with --key-file: the public keys of the log and of its receipts (`audit ' +
+        'keys` prints both); for an export also by an earlier checkpoint kept elsewhere.',
     ],
-    arguments: [{ name: 'FILE', summary: 'the export; - reads stdin' }],
+    arguments: [{ name: 'FILE', summary: 'the export or receipt; - reads stdin' }],
     options: [
       {
         name: 'key-file',
         value: 'FILE',
-        summary: "the log's verifier keys, one per line, from a place that you trust",
+        summary: 'verifier keys of the log and of its receipts, one per line, from a place that you trust',
       },
       { name: 'checkpoint-file', value: 'FILE', summary: 'a checkpoint kept elsewhere that the log must contain' },
     ],
@@ -72,9 +74,10 @@ export const AUDIT_COMMANDS: readonly CommandSpec[] = [
         line: 'countersign audit verify audit.jsonl --key-file log.key',
         note: 'exit 1 and the first bad entry if not',
       },
+      { line: 'countersign audit verify receipt.json --key-file log.key', note: 'a receipt, check by check' },
     ],
     effect: 'reads',
-    exits: { 1: 'the export does not verify' },
+    exits: { 1: 'the export or receipt does not verify' },
     load: () => import('../commands/audit-verify.ts'),
   },
   {
@@ -86,5 +89,15 @@ export const AUDIT_COMMANDS: readonly CommandSpec[] = [
     effect: 'reads',
     outputs: ['table', 'json', 'yaml', 'jsonl'],
     load: () => import('../commands/audit-checkpoint.ts'),
+  },
+  {
+    path: ['audit', 'keys'],
+    group: 'audit',
+    summary: 'the public keys that verify the log and receipts; keep them elsewhere',
+    examples: [{ line: 'countersign audit keys > log.key', note: 'for `audit verify --key-file`' }],
+    scope: 'audit:read',
+    effect: 'reads',
+    outputs: ['table', 'json', 'yaml', 'jsonl'],
+    load: () => import('../commands/audit-keys.ts'),
   },
 ]
