@@ -63,6 +63,7 @@ export interface Receipts {
 }
 
 const LOOK_MS = 100
+const GATHER_MS = 10
 const PAGE = 100
 /** A page of receipts has at most so many, since each may list hundreds of followers. */
 const MAX_LISTED = 50
@@ -190,6 +191,8 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
         receipt = await get(id)
         if (receipt?.state !== 'pending' || performance.now() >= deadline) break
         await woken
+        // Five hundred verifiers confirm within the same moment: one look for all of them.
+        await new Promise((resolve) => setTimeout(resolve, GATHER_MS))
       }
       return receipt
     },
