@@ -3,7 +3,9 @@ import { createDpopVerifier } from '@countersign/sdk'
 import { pino } from 'pino'
 import {
   createAdministration,
+  createFindRegistered,
   createIdempotency,
+  createRevokeCredentials,
   KINDS,
   LOCAL_SOCKET_ACTOR,
   managementService,
@@ -44,9 +46,16 @@ import { createCertificateThumbprint, createOAuthEndpoints, createVerifyCaller }
 import { databaseTarget, readConfig, type StartOptions } from './installation.ts'
 import { createWorkloadRegistry } from './inventory/index.ts'
 import { newId, repeat, systemNow } from './lib/index.ts'
-import { createSnapshotSource, MAX_TTL_SECONDS } from './policy/index.ts'
+import { createSnapshotSource, loadGrantHistory, MAX_TTL_SECONDS } from './policy/index.ts'
 import { createResourceStore, jsonSchemaFor } from './resources/index.ts'
-import { createReceipts, createRevocations } from './revocation/index.ts'
+import {
+  createFeed,
+  createLeases,
+  createReceipts,
+  createRevocationStreams,
+  createRevocations,
+  createRevoke,
+} from './revocation/index.ts'
 import { MIGRATIONS, type Tables } from './schema/index.ts'
 import { createSealProvider } from './seal.ts'
 import {
@@ -54,6 +63,7 @@ import {
   createKeyRing,
   type NotePublicKey,
   openSeal,
+  type RevokeKeyCommand,
   readSealStatus,
   type Signer,
 } from './signing-keys/index.ts'
@@ -75,10 +85,10 @@ export interface RunningServer {
 
 /** The longest life of an access token, which a retired key stays published for. */
 const MAX_TOKEN_LIFE_MS = MAX_TTL_SECONDS * 1000
-/** A stolen key signs tokens that expire whenever its thief likes, and some verifier may have pinned it. */
-const KEY_REVOCATION_KEPT_MS = 10 * 365 * 86_400_000
 /** How long an export waits for the newest events to be sealed. */
 const EXPORT_SEAL_WAIT_MS = 3_000
+/** With an older look at the revision log nobody knows whose token has been revoked: a stream to its holder ends. */
+const MAX_HEAD_AGE_MS = 5_000
 const MONOTONIC = () => performance.now()
 const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
 
@@ -190,7 +200,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   const ledger = createLedger({ database, instance, now, onUnsigned, onFailure })
   const refusals = createEarlyRefusals({ database, eventLog, now, onFailure })
   const admission = createAdmission(config.limits, MONOTONIC)
-  const dpopAtTokenEndpoint = createDpopVerifier()
+  // Room for 3,000 bound exchanges a second, each from a workload whose proof was accepted.
+  const dpopAtTokenEndpoint = createDpopVerifier({ replay: { maxProofs: 300_000 } })
   const exchange = createExchange({
     issuer,
     snapshot: () => snapshots.current(),
@@ -231,6 +242,37 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     now,
   })
   const idempotency = createIdempotency({ database, now })
+  const revoke = createRevoke({
+    database,
+    eventLog,
+    find: createFindRegistered({
+      resources,
+      workloads,
+      tokenKeys: () => keyRing.list().filter(({ purpose }) => purpose === 'access_token'),
+      management,
+    }),
+    facts: (db, since) => loadGrantHistory(db, { since, builtinServices: [management] }),
+    managementId: management.id,
+    now,
+  })
+  const revokeKey = (command: RevokeKeyCommand) =>
+    keyRing.revokeKey(command, (tx, { kids, ...word }) =>
+      revoke.commit(tx, { kind: 'signing_key', values: kids, ...word }),
+    )
+  const revokeCredentials = createRevokeCredentials({
+    database,
+    administration,
+    revoke,
+    revokeKey: async (command) => {
+      const { ended } = await revokeKey(command)
+      if (!ended) throw new ServiceError('not_found')
+      return ended
+    },
+  })
+  const feed = createFeed({ database })
+  const leases = createLeases({ database, eventLog, feed })
+  // After `revocations`: a stream looks at whether its reader's token still holds when this process has applied the change.
+  const revocationStreams = createRevocationStreams({ database, feed })
   // An export ends at a checkpoint: what is committed when somebody asks for it is sealed first, here or by the leader. A log that
   // refuses to be sealed is exported as far as it goes, which is the evidence that is wanted then.
   async function* exportSealed(): AsyncIterable<string> {
@@ -295,7 +337,14 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
         authenticate: async (token, sender) => {
           const own = await verifyCaller({ ...sender, token })
           return (
-            own && workloadActor({ workloadId: own.workloadIds[0] ?? '', scopes: own.scopes, policyId: own.policyId })
+            own &&
+            workloadActor({
+              workloadId: own.workloadIds[0] ?? '',
+              scopes: own.scopes,
+              policyId: own.policyId,
+              expiresAt: own.expiresAt,
+              isCurrent: () => own.expiresAt > now() && !revocations.isRevoked(own) && headAgeMs() <= MAX_HEAD_AGE_MS,
+            })
           )
         },
         localActor: LOCAL_SOCKET_ACTOR,
@@ -311,14 +360,18 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
         testPolicy: async (document) => testPolicyDocument({ document, snapshot: snapshot(), now: now() }),
         listSigningKeys: async () => keyRing.list(),
         rotateSigningKey: (command) => keyRing.rotateKey(command),
-        revokeSigningKey: async (command) => {
-          const revocation = await keyRing.revokeKey(command, async (tx, { kids, reason, actor }) => {
-            const expiresAt = new Date(now().getTime() + KEY_REVOCATION_KEPT_MS)
-            const revoke = (kid: string) =>
-              ({ kind: 'signing_key', value: kid, upToRevision: undefined, reason, actor, expiresAt }) as const
-            await revocations.append(tx, kids.map(revoke))
-          })
-          return { ...revocation, receipt: undefined }
+        revokeSigningKey: async ({ waitMs, ...command }) => {
+          const { ended, ...revocation } = await revokeKey(command)
+          const receipt = ended && (await receipts.waitFor(ended.receiptId, waitMs))
+          return { ...revocation, receipt }
+        },
+        revokeCredentials,
+        feed,
+        revocationStreams,
+        leases,
+        findVerifiedService: (name) => {
+          const service = snapshot().services.byName.get(name)
+          return service?.id === management.id ? undefined : service
         },
         countSigningKeyUses: (input) => countUses(database.read, input),
         sealStatus: () => readSealStatus(database.read, sealProvider),
@@ -358,6 +411,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
       // Several times within the time that a key is published ahead, so that a short one is kept too.
       each(Math.min(60_000, Math.max(1_000, config.signing.publishAheadMs / 4)), () => keyRing.rotate(leader)),
       each(60_000, () => retention(leader)),
+      each(600_000, () => leases.purge(leader)),
       each(600_000, () => idempotency.purge()),
     ])
   })
@@ -397,6 +451,8 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
   const stop = async () => {
     // Whoever waits for a receipt is answered now, with what is pending.
     receipts.close()
+    // Streams would go on for as long as their readers like.
+    revocationStreams.close()
     await Promise.all([tcp.stop(), socket?.stop()])
     await preparing
     await workloads.flush().catch(onFailure)

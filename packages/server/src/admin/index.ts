@@ -3,7 +3,7 @@
  * resulting state is checked, each effect named) -> escalation rule -> one transaction with its events and revocations.
  * `scopes.ts` has the permissions and roles, `kinds.ts` the explicit list of resource kinds; add a kind there.
  */
-export { actorName, LOCAL_SOCKET_ACTOR, wordOf, workloadActor } from './actor.ts'
+export { actorName, LOCAL_SOCKET_ACTOR, workloadActor } from './actor.ts'
 export { type AdministrationDependencies, createAdministration } from './administration.ts'
 
 export type {

@@ -37,6 +37,8 @@ export interface WorkloadRegistry {
   /** Notes an appearance. Returns at once; what is new is written in the background. */
   seen(sighting: WorkloadSighting): void
   get(id: string): Promise<SeenWorkload | undefined>
+  /** The one whose tokens have this `sub`. */
+  findBySubject(subject: string): Promise<SeenWorkload | undefined>
   /** By id; `after` is the id of the last one of the page before. */
   list(input: { after?: string; limit: number }): Promise<{ items: readonly SeenWorkload[]; next: string | null }>
   /** Resolves when everything noted so far is written. @throws when the database refuses; it is tried again later */
@@ -166,6 +168,12 @@ export function createWorkloadRegistry({
 
     async get(id) {
       const row = await database.read.selectFrom('workloads').selectAll().where('id', '=', id).executeTakeFirst()
+      return row && toSeenWorkload(row)
+    },
+
+    async findBySubject(subject) {
+      const rows = database.read.selectFrom('workloads').selectAll().where('subject', '=', subject)
+      const row = await rows.executeTakeFirst()
       return row && toSeenWorkload(row)
     },
 

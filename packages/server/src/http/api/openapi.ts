@@ -54,7 +54,14 @@ function describe(operation: Operation, components: Record<string, unknown>): Js
     const hasContent = reply.schema !== undefined || reply.mediaType !== undefined
     responses[status] = {
       description: reply.description,
-      ...(hasContent ? { content: { [mediaType]: { schema } } } : {}),
+      ...(hasContent
+        ? {
+            content: {
+              [mediaType]: { schema },
+              ...(reply.alsoAs === undefined ? {} : { [reply.alsoAs]: { schema: { type: 'string' } } }),
+            },
+          }
+        : {}),
     }
   }
   for (const [status, codes] of errorsByStatus(operation)) {
@@ -68,11 +75,15 @@ function describe(operation: Operation, components: Record<string, unknown>): Js
     summary: operation.summary,
     tags: [operation.path.split('/')[2]],
     ...(operation.scope === 'public' ? { security: [] } : { security: [{ bearer: [] }] }),
-    ...(operation.scope === 'public' || operation.scope === 'self' ? {} : { 'x-scope': operation.scope }),
+    ...(operation.scope === 'public' || operation.scope === 'self' ? {} : { 'x-scope': scopeName(operation.scope) }),
     ...parametersOf(operation, components),
     ...bodyOf(operation, components),
     responses,
   }
+}
+
+function scopeName(scope: Operation['scope']): string {
+  return scope === 'verify' ? 'verify:NAME' : scope
 }
 
 function errorsByStatus(operation: Operation): Map<string, ErrorCode[]> {

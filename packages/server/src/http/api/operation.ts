@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Actor, ManagementScope } from '../../admin/index.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { ApiDependencies } from './dependencies.ts'
+import type { EventSource } from './event-stream.ts'
 
 /** What an operation is given: everything parsed, the actor known and allowed. */
 export interface OperationInput<Params = unknown, Query = unknown, Body = unknown> {
@@ -11,14 +12,17 @@ export interface OperationInput<Params = unknown, Query = unknown, Body = unknow
   readonly body: Body
   /** Entity tags of If-Match without quotes; undefined when there is none or it is `*`. */
   readonly ifMatch: readonly string[] | undefined
+  /** Set when the operation streams and the caller accepts `text/event-stream`. */
+  readonly stream?: { readonly lastEventId: string | undefined } | undefined
 }
 
-/** What an operation answers. `lines` streams text instead of a JSON body. */
+/** What an operation answers. `lines` streams text instead of a JSON body, `events` streams server-sent events. */
 export interface Reply {
   readonly status: 200 | 201 | 204
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
   readonly lines?: AsyncIterable<string>
+  readonly events?: EventSource
 }
 
 /** A documented answer. */
@@ -27,6 +31,8 @@ export interface DocumentedReply {
   readonly schema?: z.ZodType
   /** Default application/json. */
   readonly mediaType?: string
+  /** A further media type that the caller may ask for. */
+  readonly alsoAs?: string
 }
 
 /**
@@ -43,14 +49,16 @@ export interface Operation<
   readonly path: string
   /**
    * The management scope that it takes (W-06). `public` needs no token: the answer is the same on every installation. `self` needs
-   * a token: the answer is about its holder only.
+   * a token: the answer is about its holder only. `verify` needs any `verify:NAME`; what depends on the name is the operation's to ask.
    */
-  readonly scope: ManagementScope | 'public' | 'self'
+  readonly scope: ManagementScope | 'public' | 'self' | 'verify'
   readonly summary: string
   /** Reading one object: without the scope the answer is the one for a missing object (invariant 8). */
   readonly masked?: boolean
   /** Honours Idempotency-Key. Never set where the answer holds a secret. */
   readonly repeatable?: boolean
+  /** Answers `Accept: text/event-stream` with a stream. */
+  readonly streams?: boolean
   readonly params?: Params
   readonly query?: Query
   readonly body?: Body

@@ -5,9 +5,11 @@ import { eventOperations } from './events/index.ts'
 import { inspect } from './inspect/inspect.ts'
 import type { Operation } from './operation.ts'
 import { receiptOperations } from './receipts/index.ts'
+import { revocationOperations } from './revocations/index.ts'
 import { openApi, selfOperations } from './self/index.ts'
 import { signingKeyOperations } from './signing-keys/index.ts'
 import { trustPolicyOperations } from './trust-policies/index.ts'
+import { verifierOperations } from './verifiers/index.ts'
 import { workloadOperations } from './workloads/index.ts'
 
 /**
@@ -22,6 +24,8 @@ export const API_OPERATIONS: readonly Operation[] = [
   ...eventOperations,
   ...auditOperations,
   ...receiptOperations,
+  ...revocationOperations,
+  ...verifierOperations,
   inspect,
   ...signingKeyOperations,
   ...selfOperations,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { Actor, RepeatableAnswer } from '../../admin/index.ts'
+import { type Actor, isVerifyScope, type RepeatableAnswer, verifyScope } from '../../admin/index.ts'
 import { ServiceError } from '../../errors.ts'
 import type { HttpContext, HttpRoute } from '../context.ts'
 import { problemResponse } from '../errors.ts'
 import { identifyCaller } from './caller.ts'
 import type { ApiDependencies } from './dependencies.ts'
+import { streamEvents } from './event-stream.ts'
 import { parseInput } from './input.ts'
 import type { Operation, Reply } from './operation.ts'
 import { refuseCrossSite } from './same-origin.ts'
@@ -37,7 +38,7 @@ async function respond(
     const caller = await identifyCaller(c, deps)
     if ('refusal' in caller) return caller.refusal
     actor = caller.actor
-    if (operation.scope !== 'self' && !actor.scopes.has(operation.scope)) return withoutScope(c, operation, deps)
+    if (!mayCall(actor, operation.scope)) return withoutScope(c, operation, deps)
   }
   try {
     const { bytes, ...input } = await parseInput(c, operation)
@@ -46,13 +47,30 @@ async function respond(
       return await respondOnce(c, { actor: actor.id, key, bytes }, deps, () =>
         operation.handle({ actor, ...input }, deps),
       )
-    return toResponse(c, await operation.handle({ actor, ...input }, deps))
+    const stream = operation.streams === true ? streamAskedFor(c) : undefined
+    const reply = await operation.handle({ actor, ...input, stream }, deps)
+    if (reply.events !== undefined) return streamEvents(c, reply.events, { actor, now: deps.now })
+    return toResponse(c, reply)
   } catch (error) {
     // The same bytes as without the scope: detail and faults of the domain's own not_found stay inside.
     if (operation.masked === true && error instanceof ServiceError && error.code === 'not_found')
       throw new ServiceError('not_found')
     throw error
   }
+}
+
+function mayCall(actor: Actor, scope: Exclude<Operation['scope'], 'public'>): boolean {
+  if (scope === 'self') return true
+  if (scope === 'verify') return actor.kind === 'local-socket' || [...actor.scopes].some(isVerifyScope)
+  return actor.scopes.has(scope)
+}
+
+// RFC 9110 section 12.5.1: only who names the media type wants a stream; `*/*` is everybody.
+function streamAskedFor(c: HttpContext): { readonly lastEventId: string | undefined } | undefined {
+  const ranges = (c.req.header('accept') ?? '').split(',').map((range) => range.trim().toLowerCase())
+  const named = ranges.find((range) => /^text\/event-stream\s*(;|$)/.test(range))
+  if (named === undefined || /;\s*q=0(\.0*)?\s*($|;)/.test(named)) return undefined
+  return { lastEventId: c.req.header('last-event-id') }
 }
 
 // Invariant 8: whoever may not read an object learns nothing from asking for it. For collections and acts nothing is hidden, and
@@ -62,9 +80,14 @@ function withoutScope(c: HttpContext, operation: Operation, deps: ApiDependencie
   return problemResponse(new ServiceError('forbidden'), {
     issuer: deps.issuer,
     requestId: c.get('requestId'),
-    extensions: { scope: operation.scope },
-    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${operation.scope}"` },
+    extensions: { scope: scopeText(operation.scope) },
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scopeText(operation.scope)}"` },
   })
+}
+
+/** A scope as the caller is told it; the name of a verifier's service is for the caller to fill in. */
+function scopeText(scope: Operation['scope']): string {
+  return scope === 'verify' ? verifyScope('SERVICE') : scope
 }
 
 function idempotencyKeyOf(c: HttpContext): string | undefined {
