@@ -5,8 +5,20 @@ type Mapping = Readonly<Pick<ProofRefusal, 'code' | 'stage' | 'detail'>>
 
 const UNAVAILABLE = 'provider_unavailable'
 
+/** Codes of other parts of the SDK (clients, followers, senders), which no verification of a proof ends with. */
+type ForeignCode = Extract<
+  CountersignErrorCode,
+  | 'token_revoked'
+  | 'token_not_revocable'
+  | `revocation_${string}`
+  | `${'sender_' | 'dpop_' | 'exchange_' | 'client_'}${string}`
+  | 'no_proof'
+  | 'proof_invalid'
+  | 'proof_unavailable'
+>
+
 /** What each code of the verifier means for the proof. A table over every code, so that a new one does not compile until it is placed. */
-const REFUSALS: Readonly<Record<CountersignErrorCode, Mapping>> = {
+const REFUSALS: Readonly<Record<Exclude<CountersignErrorCode, ForeignCode>, Mapping>> = {
   configuration_invalid: {
     code: UNAVAILABLE,
     stage: 'provider',
@@ -79,8 +91,14 @@ const REFUSALS: Readonly<Record<CountersignErrorCode, Mapping>> = {
  * text, no claim value and no fetched bytes.
  */
 export function refusalOf(error: CountersignError, providerId: string): ProofRefusal {
-  const mapping = REFUSALS[error.code]
+  const mapping = isOfVerifier(error.code) ? REFUSALS[error.code] : UNFORESEEN
   const colon = error.message.indexOf(': ')
   const reason = colon === -1 ? '' : ` (${error.message.slice(colon + 2)})`
   return { ...mapping, detail: `${mapping.detail}${reason}`, providerId }
+}
+
+const UNFORESEEN: Mapping = { code: UNAVAILABLE, stage: 'signature', detail: 'the proof could not be verified' }
+
+function isOfVerifier(code: CountersignErrorCode): code is keyof typeof REFUSALS {
+  return Object.hasOwn(REFUSALS, code)
 }
