@@ -49,6 +49,14 @@ export {
   isCountersignError,
 } from './errors.ts'
 export {
+  createFollower,
+  type Follower,
+  type FollowerEvent,
+  type FollowerOptions,
+  type FollowerStatus,
+  type OnUnavailable,
+} from './follow/index.ts'
+export {
   type AddressClass,
   type AddressRule,
   classifyAddress,

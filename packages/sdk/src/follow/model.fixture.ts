@@ -254,11 +254,11 @@ export class World {
   }
 
   /** Starts the next process of a follower from what the disk holds. */
-  start(follower: Follower, disk: Disk | undefined, keepsLease: boolean): void {
+  start(follower: Follower, disk: Disk | undefined): void {
     follower.process++
     follower.instances.push(this.newInstance())
     follower.disk = undefined
-    const lease = keepsLease && disk?.lease ? resumeLease(disk.lease, this.clocks(follower)) : undefined
+    const lease = disk?.lease ? resumeLease(disk.lease, this.clocks(follower)) : undefined
     follower.state = createFollowerState(disk && { ...disk.memory, lease })
     follower.known = []
   }
@@ -456,7 +456,7 @@ const STEPS = {
       tag: world.log.at(-1)?.tag ?? '',
       head: world.head + (b % 3),
       expiredUpToMs: b % 4 === 0 ? START + HOUR_MS * 1e4 : ms,
-      entries: entries.map((entry) => (b % 7 === 0 ? { ...entry, expiresAtMs: 1 } : entry)),
+      entries: entries.map((entry) => (b % 3 === 0 ? { ...entry, expiresAtMs: 1 } : entry)),
     }
     world.learn(
       follower,
@@ -487,11 +487,11 @@ const STEPS = {
     world.save(follower, true)
     world.pass(ms)
     follower.wallShift -= b % 3 === 0 ? ms : 0
-    world.start(follower, follower.disk, true)
+    world.start(follower, follower.disk)
   },
   crash(world: World, { a }: Step) {
     const follower = world.followerAt(a)
-    world.start(follower, follower.disk, true)
+    world.start(follower, follower.disk)
   },
   /** Without a file: the lease is ended at the server, and nothing is left. */
   stopForGood(world: World, { a }: Step) {
@@ -501,7 +501,7 @@ const STEPS = {
     for (const { holders } of world.receipts) {
       for (const holder of holders) if (holder.instance === instance) holder.confirmedAt ??= world.now
     }
-    world.start(follower, undefined, false)
+    world.start(follower, undefined)
   },
   /** The clocks may come up as if no time had gone by. */
   reboot(world: World, { a, b, ms }: Step) {
@@ -512,12 +512,12 @@ const STEPS = {
     follower.wallShift -= b % 3 > 0 ? ms : 0
     follower.boot = b % 2 === 0 ? boot : b * 1000
     if (follower.bootId !== undefined) follower.bootId += '+'
-    world.start(follower, follower.disk, true)
+    world.start(follower, follower.disk)
   },
-  /** A file from before is put back: it is another file, so it brings no lease. */
+  /** A file from before is put back. A lease in it is one whose process has ended: nothing was confirmed under it afterwards. */
   restoreFile(world: World, { a, b }: Step) {
     const follower = world.followerAt(a)
-    world.start(follower, pick(follower.oldDisks, b), false)
+    world.start(follower, pick(follower.oldDisks, b))
   },
 }
 
@@ -528,7 +528,7 @@ export const STEP_WEIGHTS: Readonly<Record<StepKind, number>> = {
   revoke: 9,
   change: 2,
   setMaxStale: 1,
-  purge: 1,
+  purge: 2,
   follow: 4,
   restoreDatabase: 1,
   exchange: 4,

@@ -1,6 +1,6 @@
 import { CountersignError } from '../errors.ts'
 import type { FeedPage, LeaseAnswer, LoggedRevocation } from './lease-answer.ts'
-import { REVOCATION_KINDS, type RevocationKind } from './revocation-set.ts'
+import { REVOCATION_KINDS, type Revocation, type RevocationKind } from './revocation-set.ts'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -47,24 +47,28 @@ export function parseFeedPage(value: unknown): FeedPage {
   if (typeof tag !== 'string' || tag.length > MAX_TAG_LENGTH) throw refused('tag')
   if (!Array.isArray(entries)) throw refused('entries')
   let last = after + 1
-  const parsed = entries.map((entry) => {
-    const revocation = parseEntry(entry)
+  const parsed = entries.map((entry): LoggedRevocation => {
+    const revision = readRevision(readMembers(entry)['revision'], 'the revision of an entry')
     // Ascending and within the page: anything else is not the whole of what the log holds between the two.
-    if (revocation.revision < last || revocation.revision > through) throw refused('the revision of an entry')
-    last = revocation.revision
-    return revocation
+    if (revision < last || revision > through) throw refused('the revision of an entry')
+    last = revision
+    return { revision, ...parseRevocation(entry) }
   })
   return {
     after,
     through,
     tag,
     head: readRevision(page['head'], 'head'),
-    expiredUpToMs: page['expired_up_to'] === null ? 0 : readInstant(page['expired_up_to'], 'expired_up_to'),
+    expiredUpToMs: readInstant(page['expired_up_to'], 'expired_up_to'),
     entries: parsed,
   }
 }
 
-function parseEntry(value: unknown): LoggedRevocation {
+/**
+ * What an entry of a page, or of a snapshot file, says.
+ * @throws CountersignError `response_refused`, as {@link parseLeaseAnswer}.
+ */
+export function parseRevocation(value: unknown): Revocation {
   const entry = readMembers(value)
   const { kind, value: revoked, up_to_revision: upTo, issued_before: before } = entry
   if (!isKind(kind)) throw refused('the kind of an entry')
@@ -74,7 +78,6 @@ function parseEntry(value: unknown): LoggedRevocation {
   const isInstantKind = kind === 'issued_before'
   if (isInstantKind === (before === null || before === undefined)) throw refused('issued_before')
   return {
-    revision: readRevision(entry['revision'], 'the revision of an entry'),
     kind,
     value: revoked,
     upToRevision: upTo === null || upTo === undefined ? null : readRevision(upTo, 'up_to_revision'),
@@ -92,12 +95,14 @@ function readMembers(value: unknown): Members {
   return value as Members
 }
 
-function readRevision(value: unknown, name: string): number {
+/** A revision number. @throws CountersignError `response_refused` */
+export function readRevision(value: unknown, name: string): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw refused(name)
   return value as number
 }
 
-function readInstant(value: unknown, name: string): number {
+/** An RFC 3339 instant in UTC, in milliseconds. @throws CountersignError `response_refused` */
+export function readInstant(value: unknown, name: string): number {
   const ms = typeof value === 'string' && INSTANT.test(value) ? Date.parse(value) : Number.NaN
   if (!Number.isFinite(ms)) throw refused(name)
   return ms
