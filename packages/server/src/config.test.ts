@@ -141,6 +141,18 @@ test('refuses trusted proxies that are no ranges: a slip must not come to mean e
   assert.deepEqual(loadConfig({ overrides: { issuer, http: { trustedProxies } } }).http.trustedProxies, trustedProxies)
 })
 
+test('client certificates are taken from declared proxies only, so there must be some (S-14)', () => {
+  const clientCertificates = 'trusted-proxies'
+  const [fault] = faultsOf(() => loadConfig({ overrides: { issuer, http: { clientCertificates } } }))
+  assert.match(fault ?? '', /http\.clientCertificates/)
+  faultsOf(() =>
+    loadConfig({ overrides: { issuer, http: { clientCertificates: 'on', trustedProxies: ['10.0.0.1'] } } }),
+  )
+  const { http } = loadConfig({ overrides: { issuer, http: { clientCertificates, trustedProxies: ['10.0.0.1'] } } })
+  assert.equal(http.clientCertificates, clientCertificates)
+  assert.equal(loadConfig({ overrides: { issuer } }).http.clientCertificates, 'off')
+})
+
 test('paths are relative to the file, and the defaults need nothing but the issuer', () => {
   const config = loadConfig({ file: write('small.yaml', `issuer: ${issuer}\ndataDirectory: ./data\n`) })
   assert.equal(config.dataDirectory, join(directory, 'data'))

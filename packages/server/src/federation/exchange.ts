@@ -167,7 +167,12 @@ export function createExchange(deps: ExchangeDeps): Exchange {
       },
       now: at,
     })
-    if (!decision.allowed) return deny(decision)
+    if (!decision.allowed) {
+      const wantsProof = decision.code === 'sender_constraint_required'
+      return deny(
+        wantsProof ? { ...decision, detail: `the caller proves ${sender.constraint ?? 'nothing'}` } : decision,
+      )
+    }
     return issue(context, decision, sender, deny)
   }
 

@@ -129,7 +129,10 @@ function explainDecision({ event, snapshot, tokenClaims }: RecordedDecision): Ex
     workloadId: event.workloadId,
     provider: provider && { id: provider.id, name: provider.name },
     service: service && { id: service.id, name: service.name },
-    steps: stepsUpTo(allowed ? undefined : stepOfDenial(code), stepDetails(event, provider?.name, explained)),
+    steps: stepsUpTo(
+      allowed ? undefined : stepOfDenial(code, data['nearest_policy'] !== undefined),
+      stepDetails(event, provider?.name, explained),
+    ),
     policies: explained,
     fixes: allowed || fixes.length > 0 ? fixes : [error?.fix ?? ''].filter((fix) => fix !== ''),
     claims: tokenClaims,

@@ -87,6 +87,11 @@ function verified(
     policies: explained,
     fixes: [],
     claims: attestation.tokenClaims,
-    notes: ['limits, scopes and the replay check are the exchange’s and were not evaluated'],
+    notes: [
+      'limits, scopes and the replay check are the exchange’s and were not evaluated',
+      ...(Object.hasOwn(attestation.tokenClaims, 'cnf')
+        ? ['the proof is bound to a key (cnf): the exchange takes it only with a proof by the same key']
+        : []),
+    ],
   }
 }

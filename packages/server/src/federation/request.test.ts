@@ -75,6 +75,17 @@ test('refuses a token above 16 KiB, nine targets, 65 scopes and malformed scopes
   for (const ttl of ['0', '-1', '1.5', '1e3', 'abc', '999999999999']) refuses(encode({ ...good, expires_in: ttl }))
 })
 
+test('refuses a sender constraint that does not exist, rather than issue a token without it (S-14)', () => {
+  for (const value of ['any', 'DPoP', 'mTLS', 'dpop mtls', 'none', ' dpop']) {
+    refuses(encode({ ...good, sender_constraint: value }))
+  }
+  refuses(`${encode({ ...good, sender_constraint: 'dpop' })}&sender_constraint=mtls`)
+  assert.equal(parse(encode(good)).senderConstraint, undefined)
+  for (const value of ['dpop', 'mtls'] as const) {
+    assert.equal(parse(encode({ ...good, sender_constraint: value })).senderConstraint, value)
+  }
+})
+
 test('refuses bytes that are not correctly encoded text', () => {
   for (const bad of ['%', '%zz', '%c3%28', '%ed%a0%80', '%00', '\u00e9', 'a%00b']) refuses(`${encode(good)}&x=${bad}`)
 })

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createDpopKey, createTokenVerifier } from '@countersign/sdk'
+import { CountersignError, createDpopKey, createTokenVerifier } from '@countersign/sdk'
+import fc from 'fast-check'
 import type { TestScope } from '../../../../test/support/database.ts'
+import type { JsonObject } from '../lib/index.ts'
 import {
   AUDIENCE,
   type ExchangeFixture,
@@ -13,6 +15,7 @@ import {
   TOKEN_ENDPOINT,
 } from './exchange.fixture.ts'
 import type { ExchangeResult } from './exchange.ts'
+import { createSenderCheck } from './sender.ts'
 
 const CERTIFICATE = 'c'.repeat(43)
 
@@ -171,6 +174,55 @@ describe('sender constraint at the exchange', () => {
     assert.equal(cnfOf(allowed(await send(evidence))), undefined)
     assert.deepEqual(cnfOf(allowed(await send(evidence, { senderConstraint: 'mtls' }))), { 'x5t#S256': CERTIFICATE })
   })
+})
+
+/** A verifier of proofs that are their own thumbprint; `bad` is none. */
+const check = createSenderCheck({
+  tokenEndpoint: TOKEN_ENDPOINT,
+  dpop: {
+    algorithms: [],
+    verify({ proof }) {
+      const [jkt = ''] = proof ?? []
+      if (jkt === 'bad') throw new CountersignError('dpop_proof_invalid')
+      return { jkt, jti: 'a', issuedAt: new Date(0), validUntil: new Date(0) }
+    },
+  },
+})
+
+test('T39: whatever comes, a bound proof is refused or its token is bound to the same, and no DPoP proof is passed over', () => {
+  const held = fc.constantFrom(undefined, 'a', 'b', 'bad')
+  const cnf = fc.oneof(
+    fc.record({ jkt: fc.constantFrom('a', 'b'), 'x5t#S256': fc.constantFrom('a', 'b') }, { requiredKeys: [] }),
+    fc.jsonValue(),
+  )
+  const claims = fc.oneof(
+    fc.constant({}),
+    cnf.map((value) => ({ cnf: value })),
+  )
+  const asked = fc.constantFrom(undefined, 'dpop' as const, 'mtls' as const)
+  let accepted = 0
+  fc.assert(
+    fc.property(held, held, claims, asked, (dpopProof, certificateThumbprint, tokenClaims, senderConstraint) => {
+      const evidence = { dpopProof, certificateThumbprint }
+      const outcome = check(evidence, { senderConstraint }, { tokenClaims: tokenClaims as JsonObject })
+      if (!outcome.ok) return
+      assert.notEqual(dpopProof, 'bad')
+      const { confirmation, constraint, mustBind } = outcome
+      if ('cnf' in tokenClaims) {
+        accepted += 1
+        assert.ok(mustBind)
+        // Of two bindings that are both held, the token has the one by the key.
+        for (const [name, value] of Object.entries(confirmation ?? assert.fail())) {
+          assert.equal((tokenClaims['cnf'] as Record<string, unknown>)[name], value)
+        }
+      }
+      if (dpopProof !== undefined) assert.deepEqual([confirmation, mustBind], [{ jkt: dpopProof }, true])
+      if (senderConstraint !== undefined) assert.deepEqual([constraint, mustBind], [senderConstraint, true])
+      if (constraint === undefined) assert.deepEqual([confirmation, mustBind], [undefined, false])
+    }),
+    { numRuns: 5000 },
+  )
+  assert.ok(accepted > 50, `only ${accepted} bound proofs were accepted`)
 })
 
 describe('T39: a proof that is itself bound (cnf)', () => {

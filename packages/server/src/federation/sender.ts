@@ -79,12 +79,13 @@ export function createSenderCheck({ dpop, tokenEndpoint }: SenderCheckDeps): Sen
       if ('code' in verified) return { ok: false, refusal: verified }
       jkt = verified.jkt
     }
-    if (bound && !holds(tokenClaims['cnf'], jkt, certificateThumbprint)) {
+    // The DPoP header wins: its sender expects a token that is bound to that key (RFC 9449 section 5).
+    const constraint = jkt !== undefined ? 'dpop' : certificateThumbprint !== undefined ? 'mtls' : undefined
+    const confirmation = confirmationOf(jkt, certificateThumbprint)
+    if (bound && !isHeld(tokenClaims['cnf'], { jkt, 'x5t#S256': certificateThumbprint }, confirmation)) {
       const detail = 'the proof is bound to a key (cnf), and the caller did not prove to hold it'
       return { ok: false, refusal: { code: 'proof_holder_unproven', detail } }
     }
-    // The DPoP header wins: its sender expects a token that is bound to that key (RFC 9449 section 5).
-    const constraint = jkt !== undefined ? 'dpop' : certificateThumbprint !== undefined ? 'mtls' : undefined
     if (senderConstraint !== undefined && senderConstraint !== constraint) {
       const detail = `the request asks for a token bound by ${senderConstraint}, and proves ${constraint ?? 'nothing'}`
       return { ok: false, refusal: { code: 'sender_constraint_required', detail } }
@@ -92,7 +93,7 @@ export function createSenderCheck({ dpop, tokenEndpoint }: SenderCheckDeps): Sen
     return {
       ok: true,
       constraint,
-      confirmation: confirmationOf(jkt, certificateThumbprint),
+      confirmation,
       mustBind: constraint !== undefined && (constraint === 'dpop' || bound || senderConstraint !== undefined),
     }
   }
@@ -104,17 +105,16 @@ function confirmationOf(jkt: string | undefined, thumbprint: string | undefined)
 }
 
 /**
- * Whether the caller holds all that the proof is bound to. A member that is not known here cannot be checked, so it is not held: taken
- * for no binding, it would turn a bound proof into a bearer token (RFC 7800 section 3.1 lets profiles require more).
+ * Whether the caller holds all that the proof is bound to, and the token will be bound to a part of the same. A member that is not known
+ * here cannot be checked, so it is not held: taken for no binding, it would turn a bound proof into a bearer token (T39).
  */
-function holds(cnf: JsonValue | undefined, jkt: string | undefined, thumbprint: string | undefined): boolean {
-  if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) return false
-  const members = Object.entries(cnf)
-  return (
-    members.length > 0 &&
-    members.every(([name, value]) => {
-      const held = name === 'jkt' ? jkt : name === 'x5t#S256' ? thumbprint : undefined
-      return held !== undefined && value === held
-    })
-  )
+function isHeld(
+  cnf: JsonValue | undefined,
+  held: Readonly<Record<string, string | undefined>>,
+  confirmation: Confirmation | undefined,
+): boolean {
+  if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf) || confirmation === undefined) return false
+  const isOf = ([name, value]: readonly [string, unknown]) =>
+    Object.hasOwn(held, name) && held[name] !== undefined && value === held[name]
+  return Object.entries(cnf).every(isOf) && Object.keys(confirmation).every((name) => Object.hasOwn(cnf, name))
 }

@@ -22,7 +22,6 @@ const DENIED_AT: Readonly<
 > = {
   invalid_dpop_proof: 'sender',
   proof_holder_unproven: 'sender',
-  // The policies that matched say so; before any was looked at it is the request itself, with the same way out.
   sender_constraint_required: 'policy',
   overloaded: 'sender',
   signing_key_unavailable: 'issue',
@@ -51,8 +50,10 @@ export function stepsUpTo(
   }))
 }
 
-/** The step at which a decision of this code was denied. */
-export function stepOfDenial(code: string): ExplainedStep['step'] {
+/** The step at which a decision of this code was denied. `byPolicy`: it names a policy, so that policies had been looked at. */
+export function stepOfDenial(code: string, byPolicy: boolean): ExplainedStep['step'] {
+  // Also a request can ask for a binding that it does not prove.
+  if (code === 'sender_constraint_required' && !byPolicy) return 'sender'
   return Object.hasOwn(DENIED_AT, code) ? DENIED_AT[code as keyof typeof DENIED_AT] : 'policy'
 }
 
