@@ -111,7 +111,7 @@ const BAD_ANSWERS: readonly (readonly [string, StandInAnswer, string])[] = [
     'response_refused',
   ],
   ['a scope that is no text', granted('t0ken', { scope: ['a'] }), 'response_refused'],
-  ['a megabyte', { body: 'a'.repeat(1_000_000), headers: { 'content-type': 'application/json' } }, 'response_refused'],
+  ['a megabyte', granted('t0ken', { padding: 'a'.repeat(1_000_000) }), 'response_refused'],
   ['a broken connection', (_request, response) => void response.destroy(), 'exchange_unavailable'],
   [
     'half an answer',
@@ -477,7 +477,11 @@ const BAD_METADATA: readonly (readonly [string, (url: string) => StandInAnswer, 
   ['404', () => ({ status: 404, body: {} }), 'discovery_invalid'],
   ['a redirect', () => ({ status: 302, body: '', headers: { location: '/x' } }), 'discovery_invalid'],
   ['HTML', () => ({ body: '<html>' }), 'discovery_invalid'],
-  ['a megabyte', () => ({ body: { issuer: 'a'.repeat(1_000_000) } }), 'discovery_invalid'],
+  [
+    'a megabyte',
+    (url) => ({ body: { issuer: url, token_endpoint: `${url}/t`, padding: 'a'.repeat(1_000_000) } }),
+    'discovery_invalid',
+  ],
   ['500', () => ({ status: 500, body: '' }), 'exchange_unavailable'],
 ]
 

@@ -120,6 +120,22 @@ test('use_dpop_nonce at the API is answered once with the nonce, with the same t
   assert.equal(claimsOf(sts.to(TOKEN)[0]?.headers['dpop'])['nonce'], undefined)
 })
 
+test('a nonce that comes with another refusal is kept, and the refusal is answered with a fresh token', async (t) => {
+  const { sts, api, client } = await setUp(t)
+  sts.answer(TOKEN, bound('first'), bound('second'))
+  const headers = { 'www-authenticate': 'DPoP error="invalid_token"', 'dpop-nonce': 'n-1' }
+  api.answer('/orders', { status: 401, body: {}, headers }, { body: {} })
+  assert.equal((await client.fetch(`${api.url}/orders`)).status, 200)
+  const sent = api.requests.map((request) => [
+    request.headers.authorization,
+    claimsOf(request.headers['dpop'])['nonce'],
+  ])
+  assert.deepEqual(sent, [
+    ['DPoP first', undefined],
+    ['DPoP second', 'n-1'],
+  ])
+})
+
 test('a redirect within the API gets a proof of its own', async (t) => {
   const { sts, api, client } = await setUp(t)
   sts.answer(TOKEN, bound('t0ken'))

@@ -387,6 +387,8 @@ const WRONG_LINES: readonly (readonly [string, readonly string[]])[] = [
   ['--show-token and --out-file', ['--show-token', '--out-file', 'x']],
   ['--proof-file and another source', ['--proof-file', 'proof', '--source', 'github']],
   ['a ttl without a unit', ['--ttl', '300']],
+  ['an audience that is none', ['--audience', 'orders api']],
+  ['a scope that is none', ['--scope', 'orders"read']],
 ]
 
 for (const [what, more] of WRONG_LINES) {

@@ -19,7 +19,7 @@ export const run: CommandRun = async (invocation) => {
   const plan = parsePlan(invocation)
   let write: ((rawToken: string) => void) | undefined
   const warn = (text: string) => {
-    if (!settings.quiet) context.stderr.write(`warning: ${printable(text)}\n`)
+    if (!settings.quiet && !context.signal.aborted) context.stderr.write(`warning: ${printable(text)}\n`)
   }
   const request = createTokenRequest(
     await createApiClient(settings, context),
