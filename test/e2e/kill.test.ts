@@ -118,7 +118,10 @@ async function settled(replica: Replica, kills: number): Promise<void> {
 }
 
 /** Reads the tables of the stopped installation and holds them against what clients have seen. */
-async function reconcile(installation: Installation, load: Load): Promise<{ unsigned: number; inDoubt: number }> {
+async function reconcile(
+  installation: Installation,
+  load: Load,
+): Promise<{ issuances: number; unsigned: number; inDoubt: number }> {
   const database = await installation.open()
   try {
     const { read } = database
@@ -185,7 +188,7 @@ async function reconcile(installation: Installation, load: Load): Promise<{ unsi
     }
     // Otherwise the load has not reached the moments that this test is about.
     assert.ok(load.received.length > ROUNDS, 'the load was served')
-    return { unsigned: neverSigned.size, inDoubt: inDoubt.length }
+    return { issuances: issuances.length, unsigned: neverSigned.size, inDoubt: inDoubt.length }
   } finally {
     await database.close()
   }
@@ -220,6 +223,9 @@ test(`R-01: ${ROUNDS} times kill -9 under load loses nothing acknowledged, accep
   assert.deepEqual(load.unexpected, [])
 
   await settled(first, ROUNDS)
+  // G-06: `signing-keys uses` accounts for every signature also now.
+  const uses = await first.cliJson('signing-keys', 'uses', '--since', '7d')
+  assert.equal(uses['reconciled'], true, JSON.stringify(uses))
   const file = `${installation.directory}/audit.jsonl`
   const exported = await first.cli('audit', 'export', '--out-file', file)
   assert.equal(exported.exit, 0, exported.stderr)
@@ -229,7 +235,8 @@ test(`R-01: ${ROUNDS} times kill -9 under load loses nothing acknowledged, accep
   assert.ok(verdict.ok)
   const ends = await Promise.all(replicas.map((replica) => replica.stop()))
   for (const { exit, stderr } of ends) assert.equal(exit, 0, stderr)
-  const { unsigned, inDoubt } = await reconcile(installation, load)
+  const { issuances, unsigned, inDoubt } = await reconcile(installation, load)
+  assert.deepEqual([uses['issuances'], uses['unsigned'], uses['pending']], [issuances, unsigned, 0])
   const text = readFileSync(file, 'utf8')
   for (const { eventId } of load.received)
     assert.ok(text.includes(eventId), 'an acknowledged event is not in the export')
