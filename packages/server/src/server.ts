@@ -368,7 +368,11 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
         revokeCredentials,
         feed,
         revocationStreams,
-        leases,
+        // Whoever waits for a receipt looks again when a verifier has shown what it applied.
+        leases: {
+          ...leases,
+          grant: (request) => leases.grant(request).finally(receipts.wake),
+        },
         findVerifiedService: (name) => {
           const service = snapshot().services.byName.get(name)
           return service?.id === management.id ? undefined : service

@@ -6,6 +6,12 @@ export interface QuickstartAddresses {
   readonly orders: string
 }
 
+/** Immutable ids of service accounts in the emulated cluster, which policies pin beside the names. */
+export interface ServiceAccountUids {
+  readonly nightly: string
+  readonly ordersApi: string
+}
+
 /** The audience of the demo API. */
 export const ORDERS_AUDIENCE = 'https://orders.acme.example'
 
@@ -22,8 +28,7 @@ log: { level: warn }
 /** The objects of the quickstart by file name: who is trusted, what may be reached, who may reach it. */
 export function documentFiles(
   { service, github, kubernetes }: QuickstartAddresses,
-  /** The immutable id of the service account `nightly` in the emulated cluster. */
-  nightlyUid: string,
+  { nightly, ordersApi }: ServiceAccountUids,
 ): Readonly<Record<string, string>> {
   return {
     'owners.yaml': `apiVersion: countersign/v1
@@ -99,13 +104,29 @@ spec:
   match:
     namespace: reports
     serviceaccount: nightly
-    serviceaccount_uid: ${nightlyUid}
+    serviceaccount_uid: ${nightly}
   grant: { service: orders-api, scopes: [orders:read], ttl: 10m }
   mode: enforce
 tests:
-  - allow: { namespace: reports, serviceaccount: nightly, serviceaccount_uid: ${nightlyUid} }
+  - allow: { namespace: reports, serviceaccount: nightly, serviceaccount_uid: ${nightly} }
   - deny: { change: { serviceaccount: default } }
   - deny: { change: { namespace: kube-system } }
+---
+# A verifier is a workload like any other: it may follow the revocations of the one service that it verifies for.
+apiVersion: countersign/v1
+kind: TrustPolicy
+metadata: { name: orders-api-verifier, owner: team:orders, purpose: the orders API follows revocations, environment: production, reviewBy: 2027-05-01 }
+spec:
+  provider: cluster-a
+  match:
+    namespace: reports
+    serviceaccount: orders-api
+    serviceaccount_uid: ${ordersApi}
+  grant: { service: countersign-management, scopes: ["verify:orders-api"], ttl: 15m }
+  mode: enforce
+tests:
+  - allow: { namespace: reports, serviceaccount: orders-api, serviceaccount_uid: ${ordersApi} }
+  - deny: { change: { serviceaccount: nightly } }
 `,
   }
 }

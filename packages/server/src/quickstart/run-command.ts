@@ -8,8 +8,9 @@ const TIME_LIMIT_MS = 30_000
 
 /** A `countersign` command of the transcript, run as its reader would run it. */
 export interface CommandInput {
-  /** Arguments after `countersign`. */
+  /** Arguments after `countersign`, or after `node`. */
   readonly args: readonly string[]
+  readonly program?: 'countersign' | 'node'
   /** Variables of the job that runs it, and nothing else of ours: the command finds its proof as on the real platform. */
   readonly env?: Readonly<Record<string, string>>
   readonly directory: string
@@ -23,11 +24,17 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** Runs the real command line in a process of its own; at most 30 s. */
-export function runCommand({ args, env = {}, directory, signal }: CommandInput): Promise<CommandResult> {
+/** Runs the real command line, or a script of the stage, in a process of its own; at most 30 s. */
+export function runCommand({
+  args,
+  program = 'countersign',
+  env = {},
+  directory,
+  signal,
+}: CommandInput): Promise<CommandResult> {
   const { PATH = '', HOME = '' } = process.env
   return new Promise((finish, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, CLI, ...args], {
+    const child = spawn(process.execPath, program === 'node' ? args : [...process.execArgv, CLI, ...args], {
       cwd: resolve(directory, '..'),
       // The variables of a real job on the machine that runs the quickstart must not be taken for those of the demo's jobs.
       env: { PATH, HOME, NO_COLOR: '1', COUNTERSIGN_NO_INPUT: '1', ...env },

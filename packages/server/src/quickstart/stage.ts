@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { systemNow } from '../lib/index.ts'
 import { type RunningServer, startServer } from '../server.ts'
-import { configText, documentFiles, type QuickstartAddresses } from './documents.ts'
+import { configText, documentFiles, type QuickstartAddresses, type ServiceAccountUids } from './documents.ts'
 import {
   DEPLOY_JOB,
   FORK_PULL_REQUEST_JOB,
@@ -62,11 +62,15 @@ export async function setStage(directory: string): Promise<Stage> {
     }
     const configFile = join(directory, 'countersign.yaml')
     writeFileSync(configFile, configText(addresses))
-    for (const [name, content] of Object.entries(documentFiles(addresses, nightlyUid(kubernetes, service))))
+    for (const [name, content] of Object.entries(documentFiles(addresses, uidsOf(kubernetes, service))))
       writeFileSync(join(directory, 'config', name), content)
     const server = await startServer({ configFile })
     opened.push(() => server.stop())
-    const orders = await startOrdersApi({ port: ordersPort, issuer: service })
+    const orders = await startOrdersApi({
+      port: ordersPort,
+      issuer: service,
+      proofFile: join(directory, 'jobs', 'orders-api.token'),
+    })
     opened.push(() => orders.close())
     await writeJobs(directory, addresses, github, kubernetes)
     return { directory, addresses, github, kubernetes, server, orders, close }
@@ -88,19 +92,20 @@ async function writeJobs(
     writeFileSync(join(directory, 'jobs', `${name}.env`), `${variables.join('\n')}\n`, { mode: 0o600 })
   }
   writeFileSync(join(directory, 'jobs', 'call-orders.mjs'), CALLER)
-  await kubernetes.writeToken({
-    namespace: 'reports',
-    serviceAccount: 'nightly',
-    audience: service,
-    path: join(directory, 'jobs', 'nightly.token'),
-  })
+  for (const serviceAccount of ['nightly', 'orders-api']) {
+    const path = join(directory, 'jobs', `${serviceAccount}.token`)
+    await kubernetes.writeToken({ namespace: 'reports', serviceAccount, audience: service, path })
+  }
 }
 
-/** The uid that the cluster puts into the tokens of `nightly`: what a policy should pin beside the name. */
-function nightlyUid(kubernetes: KubernetesIssuer, audience: string): string {
-  const claims = kubernetes.tokenClaims({ namespace: 'reports', serviceAccount: 'nightly', audience })
-  const nested = claims['kubernetes.io'] as { readonly serviceaccount?: { readonly uid?: string } } | undefined
-  return nested?.serviceaccount?.uid ?? ''
+/** The uids that the cluster puts into the tokens of its service accounts: what a policy should pin beside the name. */
+function uidsOf(kubernetes: KubernetesIssuer, audience: string): ServiceAccountUids {
+  const uidOf = (serviceAccount: string) => {
+    const claims = kubernetes.tokenClaims({ namespace: 'reports', serviceAccount, audience })
+    const nested = claims['kubernetes.io'] as { readonly serviceaccount?: { readonly uid?: string } } | undefined
+    return nested?.serviceaccount?.uid ?? ''
+  }
+  return { nightly: uidOf('nightly'), ordersApi: uidOf('orders-api') }
 }
 
 /** `count` neighbouring free ports, the first at or above `from`. */

@@ -36,7 +36,12 @@ async function perform(
   signal: AbortSignal,
   input: {
     readonly args: readonly string[]
+    readonly program?: 'countersign' | 'node'
     readonly job?: string
+    /** Variables that are shown before the line. */
+    readonly env?: Readonly<Record<string, string>>
+    /** What is shown after the line, such as where its output goes. */
+    readonly tail?: string
     readonly exit: number
     readonly says: RegExp
     readonly show?: (output: readonly string[]) => readonly string[]
@@ -44,14 +49,19 @@ async function perform(
 ): Promise<ShownCommand & { readonly result: CommandResult }> {
   const { directory } = stage
   const env = input.job === undefined ? {} : readJob(join(directory, 'jobs', `${input.job}.env`))
+  const program = input.program ?? 'countersign'
   const result = await runCommand({
     args: input.args,
+    program,
     directory,
     signal,
-    env: { ...env, COUNTERSIGN_CONFIG: join(directory, 'countersign.yaml') },
+    env: { ...env, ...input.env, COUNTERSIGN_CONFIG: join(directory, 'countersign.yaml') },
   })
-  const prefix = input.job === undefined ? '' : `env $(cat ${nameOf(stage, 'jobs', `${input.job}.env`)}) `
-  const line = `${prefix}npx countersign ${input.args.map(quote).join(' ')}`
+  const variables = Object.entries(input.env ?? {}).map(([name, value]) => `${name}=${quote(value)} `)
+  const prefix =
+    input.job === undefined ? variables.join('') : `env $(cat ${nameOf(stage, 'jobs', `${input.job}.env`)}) `
+  const command = program === 'node' ? 'node' : 'npx countersign'
+  const line = `${prefix}${command} ${input.args.map(quote).join(' ')}${input.tail ?? ''}`
   const printed = `${result.stdout}${result.stderr}`
   if (result.exit !== input.exit || !input.says.test(printed)) {
     throw new StepFailed(`\`${line}\` ended with ${result.exit} instead of ${input.exit}:\n${printed}`, HELP)
@@ -106,6 +116,7 @@ const start: Step = {
       // The warnings before it are about the emulated issuers being plain http on loopback.
       show: (output) => output.slice(-1),
     })
+    await stage.orders.follow()
     const { addresses, directory } = stage
     return {
       title: start.title,
@@ -113,7 +124,7 @@ const start: Step = {
       lines: [
         `service  ${addresses.service}   store ${nameOf(stage, 'data')} (embedded)   key-encryption key ${nameOf(stage, 'data', 'kek')} (0600)`,
         `emulated issuers: GitHub Actions ${addresses.github}, Kubernetes ${addresses.kubernetes}`,
-        `demo API "orders" ${addresses.orders}, verifies with @countersign/sdk, holds no secret`,
+        `demo API "orders" ${addresses.orders}, verifies with @countersign/sdk, follows revocations, holds no secret`,
         `to paste the commands below: export COUNTERSIGN_CONFIG=${join(directory, 'countersign.yaml')}`,
       ],
       commands: [applied, diff],
@@ -195,6 +206,98 @@ const replay: Step = {
   },
 }
 
+const revocation: Step = {
+  title: 'A token that is out is revoked everywhere, with a receipt',
+  async run(stage, _memory, signal) {
+    const [token, receipt, keys] = [['jobs', 'revoked.token'], ['receipt.json'], ['audit.key']] as const
+    for (const parts of [token, receipt]) rmSync(join(stage.directory, ...parts), { force: true })
+    const proof = ['--proof-file', nameOf(stage, 'jobs', 'nightly.token')]
+    const exchanged = await perform(stage, signal, {
+      args: exchangeArgs(stage, ...proof, '--out-file', nameOf(stage, ...token)),
+      exit: 0,
+      says: /./,
+      show: (output) => output.slice(-1),
+    })
+    const call = {
+      program: 'node' as const,
+      args: callOrders(stage).slice(2),
+      env: { COUNTERSIGN_TOKEN_FILE: nameOf(stage, ...token) },
+    }
+    const accepted = await perform(stage, signal, { ...call, exit: 0, says: /^200 / })
+    const refusal = watchRefusal(stage, readFileSync(join(stage.directory, ...token), 'utf8').trim(), signal)
+    // Awaited at the end; what fails before is what the reader is told.
+    refusal.catch(() => undefined)
+    const revoked = await perform(stage, signal, {
+      args: ['revoke', 'policy', 'nightly-report', '--reason', 'quickstart', '--out-file', nameOf(stage, ...receipt)],
+      exit: 0,
+      says: /final, sealed/,
+      show: (output) =>
+        output.filter((row) => /^(revoked {2}|followers|effective|receipt|SERVICE|orders-api) /.test(row)),
+    })
+    const [refused, listed] = await Promise.all([
+      perform(stage, signal, { ...call, exit: 1, says: /^401 / }),
+      perform(stage, signal, {
+        args: ['audit', 'keys'],
+        tail: ` > ${nameOf(stage, ...keys)}`,
+        exit: 0,
+        says: /receipts\+/,
+        show: () => [],
+      }),
+    ])
+    writeFileSync(join(stage.directory, ...keys), listed.result.stdout)
+    const verified = await perform(stage, signal, {
+      args: ['audit', 'verify', nameOf(stage, ...receipt), '--key-file', nameOf(stage, ...keys)],
+      exit: 0,
+      says: /^VERIFIED {2}receipt/,
+      show: (output) => output.filter((row) => /^(VERIFIED|log|signatures| )/.test(row)),
+    })
+    rmSync(join(stage.directory, ...token))
+    const facts = readReceipt(join(stage.directory, ...receipt), await refusal)
+    return {
+      title: revocation.title,
+      facts,
+      lines: [
+        `the orders API refused it ${facts.refused_after_ms} ms after the revocation; ${facts.confirmed} of ${facts.followers} followers confirmed`,
+      ],
+      commands: [exchanged, accepted, revoked, refused, listed, verified],
+    }
+  },
+}
+
+/** Calls the API with a token until it is refused, and says when that was. Whoever holds a token sees no more of a revocation. */
+async function watchRefusal(stage: Stage, token: string, signal: AbortSignal): Promise<Date> {
+  const headers = { authorization: `Bearer ${token}` }
+  for (const deadline = Date.now() + REFUSAL_LIMIT_MS; Date.now() < deadline; ) {
+    const answer = await fetch(`${stage.orders.address}/orders`, { headers, signal })
+    await answer.arrayBuffer()
+    if (answer.status === 401) return new Date()
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  throw new StepFailed('the orders API goes on accepting a revoked token', HELP)
+}
+
+const REFUSAL_LIMIT_MS = 60_000
+
+function readReceipt(path: string, refusedAt: Date) {
+  const receipt = JSON.parse(readFileSync(path, 'utf8')) as {
+    readonly committed_at: string
+    readonly effective_everywhere_at: string
+    readonly followers: readonly { readonly confirmed_at: string | null }[]
+  }
+  const since = (instant: string | Date) => Math.max(0, new Date(instant).getTime() - Date.parse(receipt.committed_at))
+  const confirmed = receipt.followers.filter((follower) => follower.confirmed_at !== null).length
+  if (receipt.followers.length === 0 || confirmed !== receipt.followers.length) {
+    throw new StepFailed(`${confirmed} of ${receipt.followers.length} followers have confirmed the revocation`, HELP)
+  }
+  return {
+    followers: receipt.followers.length,
+    confirmed,
+    refused_after_ms: since(refusedAt),
+    effective_after_ms: since(receipt.effective_everywhere_at),
+    receipt_verified: true,
+  }
+}
+
 const audit: Step = {
   title: 'The audit log proves it, offline',
   async run(stage, _memory, signal) {
@@ -214,4 +317,4 @@ const audit: Step = {
 }
 
 /** The steps in order. */
-export const STEPS: readonly Step[] = [start, deploy, pod, refusal, generated, replay, audit]
+export const STEPS: readonly Step[] = [start, deploy, pod, refusal, generated, replay, revocation, audit]
