@@ -296,7 +296,7 @@ async function assemble(config: Config, logger: pino.Logger, database: Database<
     revokeOwnToken: createRevokeOwnToken({ database, ownTokens, revocations, eventLog, now }),
     introspect: createIntrospect({
       ownTokens,
-      serviceName: (id) => [...snapshot().services.byName.values()].find((service) => service.id === id)?.name,
+      services: () => snapshot().services.byName.values(),
       now,
     }),
     verifyCaller,

@@ -37,7 +37,11 @@ describe('introspection (RFC 7662)', () => {
       headAgeMs: () => 0,
       now: () => now,
     })
-    introspect = createIntrospect({ ownTokens, serviceName: (id) => services.get(id), now: () => now })
+    introspect = createIntrospect({
+      ownTokens,
+      services: () => [...services].map(([id, name]) => ({ id, name })),
+      now: () => now,
+    })
   })
 
   const assertInactive = async (token: string, scopes: readonly string[], why: string) =>

@@ -5,8 +5,8 @@ import type { OwnToken, OwnTokens } from './own.ts'
 /** What introspecting needs. */
 export interface IntrospectDeps {
   readonly ownTokens: Pick<OwnTokens, 'verifyAnyAudience'>
-  /** The name of a service by its id; undefined when there is none any more. */
-  readonly serviceName: (id: string) => string | undefined
+  /** The services that there are, under the names that scopes call them by. */
+  readonly services: () => Iterable<{ readonly id: string; readonly name: string }>
   readonly now: Now
 }
 
@@ -27,11 +27,11 @@ const MAX_TOKEN_LENGTH = 16 * 1024
  * anything; for everybody else, and for whatever is unknown, foreign, malformed, expired or revoked, the one answer is
  * `{"active":false}` (T22, T23).
  */
-export function createIntrospect({ ownTokens, serviceName, now }: IntrospectDeps): Introspect {
+export function createIntrospect({ ownTokens, services, now }: IntrospectDeps): Introspect {
   const isAudience = (own: OwnToken, scopes: readonly string[]) => {
     if (scopes.includes(INTROSPECT_ALL)) return true
-    const name = own.serviceId === undefined ? undefined : serviceName(own.serviceId)
-    return name !== undefined && scopes.includes(`${VERIFY}${name}`)
+    for (const { id, name } of services()) if (id === own.serviceId) return scopes.includes(`${VERIFY}${name}`)
+    return false
   }
   return async (token, callerScopes) => {
     const own = token.length <= MAX_TOKEN_LENGTH ? await ownTokens.verifyAnyAudience(token) : undefined
