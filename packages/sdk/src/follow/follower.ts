@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { notify } from '../credentials/notify.ts'
 import { CountersignError } from '../errors.ts'
 import type { RevocationVerdict, VerifiedToken } from '../verify/index.ts'
-import { resumeLease, storeLease } from './disk-lease.ts'
-import { createFollowerState, type FollowerMemory } from './follower-state.ts'
+import { createFollowerState } from './follower-state.ts'
 import type { Instant } from './lease.ts'
 import type { FeedPage } from './lease-answer.ts'
 import { openMachineClock } from './machine-clock.ts'
@@ -11,6 +10,7 @@ import { readFollowerOptions } from './options.ts'
 import { type AcceptedWithoutLease, createRenewal } from './renewal.ts'
 import { type RevocableToken, readRevocableToken } from './revocable-token.ts'
 import { openSnapshotFile } from './snapshot-file.ts'
+import { createSnapshotKeeper } from './snapshot-keeper.ts'
 import { followStream } from './stream-reader.ts'
 import { createTransport } from './transport.ts'
 import type { Follower, FollowerEvent, FollowerOptions } from './types.ts'
@@ -45,15 +45,17 @@ export function createFollower(options: FollowerOptions): Follower {
   const monoMs = monotonicMs ?? (() => performance.now())
   // A clock that is given stands for the machine: its own would contradict.
   const machine = openMachineClock(monotonicMs === undefined)
-  const file = settings.snapshotFile === undefined ? undefined : openSnapshotFile(settings.snapshotFile, settings)
-  const state = createFollowerState(restore())
+  const snapshot = createSnapshotKeeper({
+    file: settings.snapshotFile === undefined ? undefined : openSnapshotFile(settings.snapshotFile, settings),
+    bootId: machine.bootId,
+    onFailed: (reason) => tell({ type: 'snapshot_failed', reason }),
+  })
+  const state = createFollowerState(snapshot.restore(instant()))
   let held = false
   let accepted: { count: number; firstAt: Date; lastAt: Date } | undefined
   let acceptedInAll = 0
   let streaming = false
   let seenHead = 0
-  let saved: string | undefined
-  let saving: Promise<boolean> = Promise.resolve(false)
   let timer: NodeJS.Timeout | undefined
   let timerDueMs = Number.POSITIVE_INFINITY
   let ended: Promise<void> | undefined
@@ -93,44 +95,6 @@ export function createFollower(options: FollowerOptions): Follower {
   /** Every clock; the third one is too dear to be read for a token. */
   function instant(): Instant {
     return { monoMs: monoMs(), wallMs: wallMs(), bootMs: machine.bootMs() }
-  }
-
-  function restore(): FollowerMemory | undefined {
-    try {
-      const snapshot = file?.read()
-      if (snapshot === undefined) return undefined
-      const { memory, lease } = snapshot
-      return { ...memory, lease: lease && resumeLease(lease, { ...instant(), bootId: machine.bootId }) }
-    } catch (error) {
-      tell({ type: 'snapshot_failed', reason: reasonOf(error) })
-      return undefined
-    }
-  }
-
-  /** Writes the snapshot; whether it holds a lease. It does only when this process has ended its own use of it. Never rejects. */
-  function save(memory: FollowerMemory): Promise<boolean> {
-    if (file === undefined) return Promise.resolve(false)
-    const lease = memory.lease && storeLease(memory.lease, machine.bootId)
-    saving = saving
-      .then(() => file.write({ memory, lease }))
-      .then(
-        () => lease !== undefined,
-        (error: unknown) => {
-          saved = undefined
-          tell({ type: 'snapshot_failed', reason: reasonOf(error) })
-          return false
-        },
-      )
-    return saving
-  }
-
-  /** Writes the snapshot, without the lease, when something has changed since. */
-  function saveNews(): void {
-    const { applied, onUnavailable, revocations } = state
-    const key = [applied, onUnavailable, revocations.size, revocations.expiredUpToMs].join(' ')
-    if (file === undefined || key === saved) return
-    saved = key
-    void save({ ...state.memory(), lease: undefined })
   }
 
   function noteLease(): void {
@@ -182,7 +146,7 @@ export function createFollower(options: FollowerOptions): Follower {
     const before = held
     noteLease()
     if (before && !held) wake()
-    saveNews()
+    snapshot.keep(state)
   }, TICK_MS).unref()
 
   function judge(token: RevocableToken): RevocationVerdict | undefined {
@@ -219,7 +183,7 @@ export function createFollower(options: FollowerOptions): Follower {
     clearTimeout(timer)
     clearInterval(tick)
     for (const resolve of waiters) resolve()
-    const left = await save({ ...memory, lease: holds ? memory.lease : undefined })
+    const left = await snapshot.leave({ ...memory, lease: holds ? memory.lease : undefined })
     machine.close()
     // A lease that the next process goes on with must stay known to the server.
     if (holds && !left) await transport.endLease()
@@ -287,8 +251,4 @@ export function createFollower(options: FollowerOptions): Follower {
       return ended
     },
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown'
 }
