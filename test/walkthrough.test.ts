@@ -216,6 +216,15 @@ test('how-to: verify the audit log, with its key and a kept checkpoint, and see 
   assert.match(output, /NOT VERIFIED/)
 })
 
+test('how-to: revoke with a receipt, and verify it without the server (A-06)', async () => {
+  const page = readBlocks('docs/how-to/revoke-and-prove-it.md')
+  const output = await pasteAll(page.filter((block) => block.run))
+  assert.match(output, /rcpt_\w+ {3}final, sealed in the audit log/)
+  assert.match(output, /^VERIFIED {2}receipt, 0 faults/m)
+  assert.match(output, /signatures checked with the keys of --key-file/)
+  assert.match(output, /^NOT VERIFIED {2}receipt, 1 fault/m)
+})
+
 test('a token for the management API ends with the policy that it was issued under (invariant 7)', async () => {
   reader.write(named(pipeline, 'policies/administration.yaml'))
   const job = github.createJob(POLICIES_JOB)

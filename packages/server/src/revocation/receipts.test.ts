@@ -19,6 +19,7 @@ import { endLease } from './lease-store.ts'
 import type { ReceiptDocument } from './receipt-document.ts'
 import { insertReceipt } from './receipt-store.ts'
 import { createReceipts, type ReceiptsDeps } from './receipts.ts'
+import { leaseRequest, newInstance, ORDERS, replicaOf } from './verifiers.fixture.ts'
 
 const ORIGIN = 'log.example/v1/audit'
 const T0 = Date.UTC(2027, 0, 1)
@@ -115,6 +116,7 @@ const check = (world: World, receipt: unknown) =>
   verifyReceipt({ receipt: Buffer.from(JSON.stringify(receipt)), trustedKeys: world.keys })
 
 interface ShownFollower {
+  readonly id: string
   readonly confirmed_at: string | null
 }
 
@@ -350,6 +352,69 @@ describe('a receipt becomes final', () => {
     await world.seal()
     assert.equal(await receipts.finaliseDue(), 1)
     assert.equal(check(world, await receipts.get(id)).ok, true)
+  })
+})
+
+describe('with real leases and revocations', () => {
+  it('invariant 7: final only when each verifier has asked for a lease at the revision of the revocation, on any replica', async (t) => {
+    const world = await openWorld(t)
+    const receipts = world.process({ database: world.database })
+    const { leases, revoke: revocation, database } = replicaOf(world.database)
+    const verifiers = [newInstance(), newInstance()]
+    const ask = async (instance: string) => {
+      const applied = await database.revisions.refresh()
+      return leases.grant(leaseRequest({ instance, applied, tag: (await database.revisions.tagOf(applied)) ?? '' }))
+    }
+    for (const instance of verifiers) assert.equal((await ask(instance)).granted, true)
+    const { receiptId } = await revocation.revoke({
+      ...{ kind: 'policy', value: 'pol_deploy', reason: 'test', actor: 'local-socket' },
+    })
+    const pending = await receipts.get(receiptId)
+    assert.equal(followersOf(pending).length, 2)
+    for (const instance of verifiers) {
+      assert.equal(await receipts.finaliseDue(), 0)
+      assert.equal((await events(world)).length, 0, 'one that has not confirmed keeps it pending')
+      assert.equal((await ask(instance)).granted, true)
+    }
+    // A verifier that begins to follow after the revocation is none of its business.
+    await ask(newInstance())
+    await receipts.finaliseDue()
+    await world.seal()
+    assert.equal(await receipts.finaliseDue(), 1)
+    const receipt = await receipts.get(receiptId)
+    assert.equal(check(world, receipt).ok, true)
+    const confirmedAt = followersOf(receipt).map((one) => one.confirmed_at ?? '')
+    assert.equal(boundsOf(receipt)[0], confirmedAt.toSorted().at(-1))
+    assert.equal(receipt?.['effective_everywhere_at'], confirmedAt.toSorted().at(-1))
+    assert.ok(Date.parse(confirmedAt[0] ?? '') >= Date.parse(String(receipt?.['committed_at'])))
+  })
+
+  it('a verifier that ends gracefully does not hold it up, nor does one of a service that is not concerned', async (t) => {
+    const world = await openWorld(t)
+    const receipts = world.process({ database: world.database })
+    const { leases, revoke: revocation, database } = replicaOf(world.database)
+    const instance = newInstance()
+    const stock = { ...ORDERS, id: 'svc_stock', name: 'stock-api' }
+    const applied = await database.revisions.refresh()
+    const tag = (await database.revisions.tagOf(applied)) ?? ''
+    await leases.grant(leaseRequest({ instance, applied, tag }))
+    await leases.grant(leaseRequest({ instance: newInstance(), service: stock, applied, tag }))
+    const { receiptId } = await revocation.revoke({
+      ...{ kind: 'service', value: 'svc_orders', reason: 'test', actor: 'local-socket' },
+    })
+    await leases.end({ workloadId: 'wl_orders', instance })
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await receipts.finaliseDue()
+    await world.seal()
+    assert.equal(await receipts.finaliseDue(), 1)
+    const receipt = await receipts.get(receiptId)
+    assert.deepEqual(
+      followersOf(receipt).map(({ id }) => id),
+      [`wl_orders/${instance}`],
+    )
+    assert.equal(followersOf(receipt)[0]?.confirmed_at, null)
+    assert.ok(Date.parse(boundsOf(receipt)[0] ?? '') < Date.parse(String(receipt?.['final_at'])))
+    assert.equal(check(world, receipt).ok, true)
   })
 })
 

@@ -40,7 +40,9 @@ export const run: CommandRun = async (invocation) => {
   const file = path === undefined ? undefined : await createPrivateFile(path, context)
   let isWritten = false
   try {
-    const client = await createApiClient(settings, context)
+    // The server's own waiting is not part of what --timeout bounds: a timeout would leave open whether it was revoked.
+    const timeoutMs = settings.timeoutMs + SERVER_WAIT_SECONDS * 1_000
+    const client = await createApiClient({ ...settings, timeoutMs }, context)
     const { body } = await client.json({
       method: 'POST',
       path: '/v1/revocations',
