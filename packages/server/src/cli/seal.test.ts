@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { cleanUp, createTestTarget, type TestScope } from '../../../../test/support/database.ts'
+import { startTransitServer } from '../signing-keys/seal/transit.fixture.ts'
 import { runLine } from './testing/run-line.ts'
 
 async function installation(t: TestScope) {
@@ -130,4 +131,39 @@ test('seal commands on a data directory that does not exist make none', async (t
     assert.equal((await run(...line)).exit, 2, line.join(' '))
   }
   assert.equal(existsSync(join(cwd, 'nowhere')), false)
+})
+
+test('a transit engine that is away: no server starts, the one that runs goes on and makes keys, status tells', async (t) => {
+  const { cwd, config, run, start } = await installation(t)
+  const bao = await startTransitServer(t)
+  bao.createKey('ours')
+  writeFileSync(join(cwd, 'token'), bao.token, { mode: 0o600 })
+  config('a.yaml', { provider: 'transit', transit: { address: bao.address.origin, key: 'ours', tokenFile: 'token' } })
+  bao.sealed = true
+  const refused = await start('a.yaml')
+  assert.equal(refused.exit, 3)
+  assert.match(refused.stderr, /is sealed; unseal it \(seal_unavailable\)/)
+  bao.sealed = false
+  const stop = new AbortController()
+  const env = { COUNTERSIGN_LOG__LEVEL: 'silent' }
+  const serving = runLine(['serve', '--config', 'a.yaml'], { cwd, env, signal: stop.signal })
+  try {
+    const deadline = Date.now() + 30_000
+    while ((await run('whoami', '--config', 'a.yaml')).exit !== 0) assert.ok(Date.now() < deadline)
+    assert.equal((await run('seal', 'status', '--config', 'a.yaml')).exit, 0)
+    bao.sealed = true
+    const status = await run('seal', 'status', '--config', 'a.yaml')
+    assert.equal(status.exit, 1)
+    assert.match(status.stdout, /is sealed; unseal it/)
+    const rotated = await run('signing-keys', 'rotate', '--now', '--yes', '--config', 'a.yaml')
+    assert.equal(rotated.exit, 0, rotated.stderr)
+  } finally {
+    stop.abort('SIGTERM')
+    assert.equal((await serving).exit, 0)
+  }
+  bao.sealed = false
+  bao.token = 'expired'
+  const expired = await start('a.yaml')
+  assert.equal(expired.exit, 2)
+  assert.match(expired.stderr, /has expired, or its policy lacks `update` on transit\/decrypt\/ours.* \(seal_refused\)/)
 })
