@@ -18,12 +18,14 @@ describe('introspection (RFC 7662)', () => {
   const key = createTestKey('ours')
   const stranger = createTestKey('ours')
   let now: Date
+  let headAgeMs: number
   let revoked: (token: RevocableToken) => boolean
   let services: Map<string, string>
   let introspect: Introspect
 
   beforeEach(() => {
     now = NOW
+    headAgeMs = 0
     revoked = () => false
     services = new Map([
       ['svc_orders', 'orders-api'],
@@ -34,7 +36,7 @@ describe('introspection (RFC 7662)', () => {
       issuer: ISSUER,
       keyRing,
       revocations: { isRevoked: (token) => revoked(token) },
-      headAgeMs: () => 0,
+      headAgeMs: () => headAgeMs,
       now: () => now,
     })
     introspect = createIntrospect({
@@ -106,6 +108,17 @@ describe('introspection (RFC 7662)', () => {
     revoked = ({ jti }) => jti === 'jti_a'
     await assertInactive(token, VERIFIES_ORDERS, 'verifier')
     await assertInactive(token, ['tokens:introspect'], 'administrator')
+  })
+
+  test('T23: a server that has not read the revision log for 5 s says that it does not know, never that a token is active', async () => {
+    const token = tokenOf(key.signer, ORDERS)
+    for (const ageMs of [5_001, Number.POSITIVE_INFINITY, Number.NaN]) {
+      headAgeMs = ageMs
+      await assert.rejects(introspect(token, VERIFIES_ORDERS), { code: 'store_unavailable' })
+      await assertInactive(tokenOf(stranger.signer, ORDERS), VERIFIES_ORDERS, 'a stranger’s')
+    }
+    headAgeMs = 5_000
+    assert.equal((await introspect(token, VERIFIES_ORDERS))['active'], true)
   })
 
   test('the service of the token, and administrators, get what RFC 7662 section 2.2 names', async () => {
