@@ -190,3 +190,52 @@ test('a file with a database URL may be readable by the group only where root ha
   chmodSync(file, 0o400)
   assert.equal(load().database?.url, url)
 })
+
+test('a seal that is not said in full, or said twice, is refused: it would be missed on the day that it is needed', () => {
+  const transit = { address: 'https://bao.acme.example:8200', key: 'countersign', tokenFile: '/etc/countersign/token' }
+  const refused = (seal: object, fault: RegExp, more: object = {}) => {
+    const faults = faultsOf(() => loadConfig({ overrides: { issuer, seal, ...more } }))
+    assert.ok(
+      faults.some((text) => fault.test(text)),
+      faults.join('\n'),
+    )
+  }
+  refused({ file: '/a' }, /^seal\.file \| and signing\.sealKeyFile are both set/, { signing: { sealKeyFile: '/b' } })
+  refused({ transit: { key: 'countersign' } }, /^seal\.transit\.key \| is set and seal\.provider is file/)
+  refused({ provider: 'transit', file: '/a', transit }, /^seal\.file \| is set and seal\.provider is transit/)
+  refused({ provider: 'vault' }, /^seal\.provider /)
+  refused({ provider: 'transit' }, /^seal\.transit\.tokenFile \| is missing/)
+  for (const address of [
+    'http://bao.acme.example:8200',
+    'https://bao.acme.example/v1',
+    'https://token@bao.acme.example',
+    'ftp://127.0.0.1',
+    'bao.acme.example',
+  ]) {
+    refused({ provider: 'transit', transit: { ...transit, address } }, /^seal\.transit\.address /)
+  }
+  for (const key of ['', '..', 'a/b', 'a?b', 'a%2fb', 'a b']) {
+    refused({ provider: 'transit', transit: { ...transit, key } }, /^seal\.transit\.key /)
+  }
+  for (const mount of ['/transit', 'transit/', 'a//b', '../sys', 'a?b']) {
+    refused({ provider: 'transit', transit: { ...transit, mount } }, /^seal\.transit\.mount /)
+    refused({ provider: 'transit', transit: { ...transit, namespace: mount } }, /^seal\.transit\.namespace /)
+  }
+})
+
+test('a seal by its file, by the older name of that, and by a transit key', () => {
+  const sealOf = (overrides: object) => loadConfig({ overrides: { issuer, ...overrides } }).seal
+  const file = { provider: 'file', path: '/etc/countersign/kek', ours: false }
+  assert.deepEqual(sealOf({ seal: { file: '/etc/countersign/kek' } }), file)
+  assert.deepEqual(sealOf({ signing: { sealKeyFile: '/etc/countersign/kek' } }), file)
+  const transit = { address: 'http://127.0.0.1:8200', key: 'countersign', tokenFile: '/etc/countersign/token' }
+  assert.deepEqual(sealOf({ seal: { provider: 'transit', transit: { ...transit, namespace: 'org/team' } } }), {
+    provider: 'transit',
+    address: new URL('http://127.0.0.1:8200'),
+    key: 'countersign',
+    mount: 'transit',
+    tokenFile: '/etc/countersign/token',
+    namespace: 'org/team',
+    caFile: undefined,
+  })
+})
