@@ -18,6 +18,7 @@ const CLI_VARIABLES = [
   'NO_INPUT',
   'PROOF_FILE',
   'TEST_POSTGRES',
+  'TEST_CLIENTS',
 ]
 
 /** Kubernetes puts these into every pod of a namespace that has a Service called `countersign`: they are nobody's configuration. */
