@@ -27,9 +27,7 @@ export {
 export { printable } from './printable.ts'
 export { type ConsistencyClaim, type InclusionClaim, provesConsistency, provesInclusion } from './proofs.ts'
 export {
-  isSignedFor,
   parseReceiptJson,
-  type ReceiptBound,
   type ReceiptFacts,
   type ReceiptFollower,
   type ReceiptService,
@@ -40,8 +38,6 @@ export { receiptKeyName, signReceiptNote } from './receipt-note.ts'
 export {
   looksLikeReceipt,
   RECEIPT_EVENT,
-  type ReceiptCheck,
-  type ReceiptVerdict,
   verifyReceipt,
 } from './receipt-verify.ts'
 export { createSealer, type Sealer, type SealerAlarm, type SealerDependencies } from './sealer.ts'

@@ -15,7 +15,6 @@ export {
   type VerifiedService,
 } from './leases.ts'
 export type { ReceiptDocument } from './receipt-document.ts'
-export { insertReceipt } from './receipt-store.ts'
 export { createReceipts, type Receipts, type ReceiptsDeps } from './receipts.ts'
 export { createRevocations, type Revocations, type RevocationsDeps } from './revocations.ts'
 export {

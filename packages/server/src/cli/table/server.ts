@@ -5,7 +5,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['quickstart'],
     group: 'run',
-    summary: 'see the whole in a minute: exchange, refusal explained, replay refused, audit verified',
+    summary: 'see the whole in a minute: exchange, refusal explained, replay refused, revocation with its receipt',
     description: [
       'Starts a server, emulated issuers and an example API on loopback, and runs the main job against them. Asks nothing, ' +
         'prints no credential, stops at the first step whose result is not what it must be.',
