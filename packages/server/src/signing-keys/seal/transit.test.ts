@@ -1,13 +1,13 @@
 // The transit provider against a server that speaks the real API: what it sends, and that every refusal is told without a secret.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { cleanUp, type TestScope } from '../../../../../test/support/database.ts'
+import { selfSign } from '../../../../sdk/src/jwks/issuer-server.fixture.ts'
 import { ServiceError } from '../../errors.ts'
 import { postJson } from '../../outbound/index.ts'
 import { startTransitServer, type TransitServer } from './transit.fixture.ts'
@@ -177,35 +177,16 @@ test('sends the namespace, the header that agents ask for, and paths of the moun
 
 test('TLS: a certificate of an unknown authority is refused, that of the configured one is accepted', async (t) => {
   const { directory, tokenFile } = await fixture(t)
-  const [key, cert] = [join(directory, 'tls.key'), join(directory, 'tls.crt')]
-  const subject = ['-subj', '/CN=bao', '-addext', 'subjectAltName=IP:127.0.0.1']
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '1',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      ...subject,
-    ],
-    { stdio: 'ignore' },
-  )
-  const tls = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+  const tls = selfSign('localhost')
+  const cert = join(directory, 'ca.pem')
+  writeFileSync(cert, tls.cert)
   const server = await startTransitServer(t, { tls })
   server.createKey('ours')
   writeFileSync(tokenFile, server.token)
+  const address = new URL(`https://localhost:${server.address.port}`)
   const open = (caFile: string | undefined) =>
     createTransitSeal(
-      { address: server.address, key: 'ours', mount: 'transit', tokenFile, namespace: undefined, caFile },
+      { address, key: 'ours', mount: 'transit', tokenFile, namespace: undefined, caFile },
       { post: postJson, pause: async () => {} },
     )
   const error = await refusal(server, open(undefined).wrap(DATA_KEY, 'context'))
