@@ -193,7 +193,7 @@ function toRequest(
     readonly issuance: { readonly expiresAt: Date } | undefined
   },
 ): RevocationRequest {
-  const { kind, reason, actor, issuedBefore = at.at } = prepared
+  const { kind, reason, actor, issuedBefore = wholeSecond(at.at) } = prepared
   const base = { kind, value, reason, actor, expiresAt: new Date(at.keptFrom.getTime() + REVOCATION_KEPT_MS) }
   // What was decided before this; a decision after it carries this revision or a later one.
   const upToRevision = at.revision - 1
@@ -223,6 +223,11 @@ function toRequest(
     default:
       return { ...base, upToRevision }
   }
+}
+
+/** `iat` has whole seconds: what is issued later in the second of the commit is told apart by its revision. */
+function wholeSecond(instant: Date): Date {
+  return new Date(Math.floor(instant.getTime() / 1000) * 1000)
 }
 
 function refused(code: string, detail: string): ServiceError {
