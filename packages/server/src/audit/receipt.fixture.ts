@@ -10,6 +10,7 @@ import { RECEIPT_EVENT } from './receipt-verify.ts'
 import { appendLeaves } from './tiles.ts'
 import type { AuditEvent } from './types.ts'
 
+/** The name of the log in these tests. */
 export const ORIGIN = 'log.example/v1/audit'
 
 /** Follower number `index` of a test. */
@@ -63,6 +64,7 @@ export interface SampleReceipt {
   readonly size: number
 }
 
+/** What a sample receipt is made from. */
 export interface SampleReceiptInput {
   readonly facts?: ReceiptFacts
   readonly origin?: string
