@@ -24,6 +24,7 @@ function bounds(change: Partial<BoundsInput> = {}) {
   const { services, followers, effectiveEverywhereAt } = computeBounds({
     kind: 'subject',
     value: 's',
+    isKnown: true,
     committedAt: COMMITTED,
     aheadMs: 0,
     leases: [],
@@ -109,6 +110,33 @@ test('a policy, provider or service concerns what was granted through it', () =>
   assert.deepEqual(bounds({ kind: 'policy', value: 'pol_none' }).services, {})
 })
 
+test('what is revoked by force may be anywhere: every service counts, for the longest life, and every follower', () => {
+  const leases = [lease(), lease({ serviceId: 'svc_idle', followerId: 'wl_idle/A' })]
+  for (const kind of ['policy', 'provider', 'workload', 'subject', 'jti']) {
+    const { services, followers } = bounds({ kind, value: 'gone', isKnown: false, leases })
+    assert.deepEqual(services, {
+      svc_idle: ['followers', 20_000],
+      svc_management: ['server', 6_000],
+      svc_orders: ['followers', 20_000],
+      svc_stock: ['no_followers', TTL_3600],
+    })
+    assert.deepEqual(followers, ['wl_orders/AAAA', 'wl_idle/A'])
+  }
+  assert.deepEqual(bounds({ kind: 'service', value: 'svc_gone', isKnown: false }).services, {
+    svc_gone: ['no_followers', TTL_3600],
+  })
+})
+
+test('G-07: a stolen key signs what it likes for any service, until verifiers that do not follow drop it from their key sets', () => {
+  const facts = { ...FACTS, grants: [] }
+  const { services } = bounds({ kind: 'signing_key', value: 'kid-1', facts, leases: [lease()] })
+  assert.deepEqual(services, {
+    svc_management: ['server', 6_000],
+    svc_orders: ['followers', 20_000],
+    svc_stock: ['no_followers', 86_400_000 + 70_000],
+  })
+})
+
 test('a clock that was ahead when tokens were dated moves their expiry', () => {
   assert.deepEqual(bounds({ aheadMs: 30_000 }).services['svc_orders'], ['no_followers', TTL_900 + 30_000])
 })
@@ -126,7 +154,7 @@ test('the bound of all is the latest of all, and no follower of a concerned serv
   fc.assert(
     fc.property(fc.constantFrom('subject', 'workload', 'signing_key', 'issued_before'), leases, (kind, outstanding) => {
       const result = computeBounds({
-        ...{ kind, value: 'x', committedAt: COMMITTED, aheadMs: 0, leases: outstanding, facts: FACTS },
+        ...{ kind, value: 'x', isKnown: true, committedAt: COMMITTED, aheadMs: 0, leases: outstanding, facts: FACTS },
         ...{ issuance: undefined, managementId: 'svc_management' },
       })
       const untils = result.services.map(({ mayAcceptUntil }) => mayAcceptUntil?.getTime() ?? COMMITTED.getTime())

@@ -4,6 +4,10 @@ import type { ReceiptFollower, ReceiptService } from '../audit/index.ts'
 const LEEWAY_MS = 60_000
 /** An exchange that was decided before the revocation may sign this much later: its view of the log is at most 5 s old. */
 const IN_FLIGHT_MS = 10_000
+/** The longest life that a policy can give a token. */
+const LONGEST_TTL_MS = 3_600_000
+/** How long a verifier keeps a key set while it cannot get a newer one; ours do (J-08). */
+const KEY_SET_KEPT_MS = 86_400_000
 /** The management API refuses once its look at the log is older than 5 s; the rest is for the commit itself. */
 const SERVER_REFUSES_AFTER_MS = 6_000
 
@@ -31,6 +35,8 @@ export interface GrantFacts {
 export interface BoundsInput {
   readonly kind: string
   readonly value: string
+  /** False: revoked by force, and nothing here says what was issued for it, nor where to. */
+  readonly isKnown: boolean
   readonly committedAt: Date
   /** How far tokens may be dated after the commit, because the clock of whoever issued them was ahead. */
   readonly aheadMs: number
@@ -93,10 +99,18 @@ export function computeBounds(input: BoundsInput): Bounds {
 
 /** For each service, when the last token of it that the revocation can concern is accepted by nobody any more. */
 function latestExpiries(input: BoundsInput): ReadonlyMap<string, Date> {
-  const { kind, value, committedAt, aheadMs, facts, issuance } = input
+  const { kind, value, isKnown, committedAt, aheadMs, facts, issuance } = input
   if (kind === 'jti' && issuance) {
     return new Map([[issuance.serviceId, new Date(issuance.expiresAt.getTime() + LEEWAY_MS)]])
   }
+  const everywhere = (lifeMs: number, ids = facts.services.map(({ id }) => id)) => {
+    const until = new Date(committedAt.getTime() + aheadMs + IN_FLIGHT_MS + lifeMs + LEEWAY_MS)
+    return new Map(ids.map((id) => [id, until]))
+  }
+  // Whoever holds a stolen key dates what he forges as he likes, for any service: it ends where the key leaves the verifiers' caches.
+  if (kind === 'signing_key') return everywhere(KEY_SET_KEPT_MS)
+  // What a restored database has forgotten may have been granted by policies, and for as long, as it has forgotten too.
+  if (!isKnown) return kind === 'service' ? everywhere(LONGEST_TTL_MS, [value]) : everywhere(LONGEST_TTL_MS)
   const expiries = new Map<string, Date>()
   for (const { policyId, providerId, serviceId, ttlSeconds } of facts.grants) {
     if (kind === 'policy' && policyId !== value) continue
@@ -110,8 +124,8 @@ function latestExpiries(input: BoundsInput): ReadonlyMap<string, Date> {
 }
 
 /** Whether the services that have tokens of it are known exactly. Of a subject or a signing key nobody knows where its tokens went. */
-function knowsItsServices({ kind, issuance }: BoundsInput): boolean {
-  return (kind === 'jti' && issuance !== undefined) || kind === 'policy' || kind === 'provider'
+function knowsItsServices({ kind, isKnown, issuance }: BoundsInput): boolean {
+  return (kind === 'jti' && issuance !== undefined) || (isKnown && (kind === 'policy' || kind === 'provider'))
 }
 
 function followed(live: readonly OutstandingLease[], { kind, value }: BoundsInput): readonly string[] {

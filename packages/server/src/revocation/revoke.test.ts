@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ServiceError } from '../errors.ts'
+import { findReceipts } from './receipt-store.ts'
 import { createRevocations } from './revocations.ts'
 import type { RevokeInput } from './revoke.ts'
 import { leaseRequest, openReplicas } from './verifiers.fixture.ts'
@@ -51,6 +52,34 @@ test('what is not known is refused with the way out, and leaves nothing', async 
   assert.deepEqual(await counts(one), NOTHING)
   for (const what of unknown) await one.revoke.revoke({ ...SUBJECT, ...what, force: true })
   assert.equal((await counts(one)).receipts, unknown.length)
+})
+
+test('what a restored database has forgotten is refused whatever its revision, and no follower is left out of the receipt', async (t) => {
+  const { one } = await openReplicas(t)
+  const revocations = await createRevocations({ database: one.database, now: () => new Date() })
+  t.after(() => revocations.close())
+  assert.equal((await one.leases.grant(leaseRequest())).granted, true)
+  const token = {
+    ...{ jti: 'j', kid: 'k', subject: 's', workloadIds: ['wl_none'], policyId: 'pol_none', providerIds: ['tp_none'] },
+    ...{ serviceId: 'svc_none', issuedAt: new Date(), expiresAt: new Date(Date.now() + 900_000) },
+  }
+  const others = { workloadIds: ['wl'], policyId: 'pol', providerIds: ['tp'], serviceId: 'svc' }
+  const forgotten = [
+    ['workload', 'wl_none', { workloadIds: ['wl_none'] }],
+    ['policy', 'pol_none', { policyId: 'pol_none' }],
+    ['provider', 'tp_none', { providerIds: ['tp_none'] }],
+    ['service', 'svc_none', { serviceId: 'svc_none' }],
+  ] as const
+  for (const [kind, value, own] of forgotten) {
+    // Of the history that is lost: the head was further on then.
+    const lost = { ...token, ...others, ...own, revision: 1_000 }
+    assert.equal(revocations.isRevoked(lost), false, kind)
+    const { receiptId } = await one.revoke.revoke({ ...SUBJECT, kind, value, force: true })
+    assert.equal(revocations.isRevoked(lost), true, kind)
+    const [receipt] = await findReceipts(one.database.read, [receiptId])
+    assert.equal((receipt?.facts.effectiveEverywhereAt.getTime() ?? 0) > Date.now() + 10_000, true, kind)
+    if (kind !== 'service') assert.equal(receipt?.facts.followers.length, 1, kind)
+  }
 })
 
 test('an instant that is none or lies in the future is refused, and leaves nothing', async (t) => {

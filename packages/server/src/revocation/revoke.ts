@@ -53,6 +53,8 @@ export interface PreparedRevocation extends Omit<RevokeInput, 'value' | 'force'>
   readonly values: readonly [string, ...string[]]
   /** Kind issued_before only; undefined: the time of the commit. */
   readonly issuedBefore?: Date | undefined
+  /** Set when nothing is known under the value, and it is revoked by force. */
+  readonly isUnknown?: true
 }
 
 /** A revocation that has been committed. */
@@ -103,7 +105,16 @@ export function createRevoke(deps: RevokeDeps): Revoke {
     // Last: what other replicas accept is counted from the commit, and all of the above takes time.
     const committedAt = await database.time(tx)
     const bounds = computeBounds({
-      ...{ kind, value: values[0], committedAt, aheadMs, facts, issuance, managementId: deps.managementId },
+      ...{
+        kind,
+        value: values[0],
+        isKnown: prepared.isUnknown !== true,
+        committedAt,
+        aheadMs,
+        facts,
+        issuance,
+        managementId: deps.managementId,
+      },
       leases: leases.map((row) => ({
         followerId: row.follower_id,
         workloadId: row.workload_id,
@@ -149,7 +160,7 @@ export function createRevoke(deps: RevokeDeps): Revoke {
     }
     const found = await findValue(kind, value)
     if (found !== undefined) return { ...prepared, values: [found] }
-    if (input.force === true) return { ...prepared, values: [value] }
+    if (input.force === true) return { ...prepared, values: [value], isUnknown: true }
     throw new ServiceError('not_found', {
       detail: `no ${kind} ${value} is known here; \`force\` revokes it all the same, e.g. after a restore`,
     })
@@ -221,7 +232,8 @@ function toRequest(
       }
     }
     default:
-      return { ...base, upToRevision }
+      // What a database has forgotten by being restored was decided on revisions that it has yet to give out again: no revision bounds it.
+      return { ...base, upToRevision: prepared.isUnknown === true ? undefined : upToRevision }
   }
 }
 

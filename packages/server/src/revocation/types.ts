@@ -16,7 +16,10 @@ export type RevocationKind =
 export interface RevocationRequest {
   readonly kind: RevocationKind
   readonly value: string
-  /** Tokens decided on up to this revision are refused; undefined for jti and signing_key, which are refused for ever. */
+  /**
+   * Tokens decided on up to this revision are refused; undefined: whatever their revision, as for jti and signing_key, and for what
+   * is revoked by force although nothing here knows it.
+   */
   readonly upToRevision: number | undefined
   /**
    * Kind issued_before only: tokens with an earlier `iat` are refused, and so are those decided on up to `upToRevision`, if it is

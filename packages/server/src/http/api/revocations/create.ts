@@ -31,7 +31,9 @@ export const createRevocation: Operation = defineOperation({
       .boolean()
       .default(false)
       .meta({ description: 'policy, provider or service: disable it as well, in the same transaction' }),
-    force: z.boolean().default(false).meta({ description: 'also what is not known here, e.g. after a restore' }),
+    force: z.boolean().default(false).meta({
+      description: 'also what is not known here, e.g. after a restore; it is refused for the longest life of a token',
+    }),
     wait_seconds: z
       .number()
       .int()
