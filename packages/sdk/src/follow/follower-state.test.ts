@@ -40,6 +40,7 @@ const granted = (head: number, leaseMs = 30_000): LeaseAnswer => ({
   outcome: 'granted',
   head,
   leaseMs,
+  serviceId: 'v',
   onUnavailable: 'deny',
 })
 const CHANGED: LeaseAnswer = { outcome: 'history_changed' }
@@ -117,12 +118,14 @@ test('last-known-good needs something that was known: a follower that never appl
     tag: '',
     expiredUpToMs: 0,
     entries: [],
+    serviceId: 'v',
     onUnavailable: 'last-known-good',
     lease: undefined,
   }
   assert.equal(createFollowerState(memory).acceptsWithoutLease(), false)
   assert.equal(createFollowerState({ ...memory, applied: 1 }).acceptsWithoutLease(), true)
   assert.equal(createFollowerState({ ...memory, applied: 1, onUnavailable: 'deny' }).acceptsWithoutLease(), false)
+  assert.equal(createFollowerState({ ...memory, applied: 1, serviceId: undefined }).acceptsWithoutLease(), false)
 })
 
 test('a lease ends 1 % early, by whichever clock is stricter, and by a clock that is broken', () => {

@@ -27,6 +27,8 @@ export interface FollowerMemory {
   readonly tag: string
   readonly expiredUpToMs: number
   readonly entries: readonly Revocation[]
+  /** The service that the lease, and `onUnavailable`, are of; undefined before the first lease. */
+  readonly serviceId: string | undefined
   readonly onUnavailable: OnUnavailable
   readonly lease: Lease | undefined
 }
@@ -42,7 +44,12 @@ export interface FollowerState {
    * applied nor drops anything, so a forged, cut or replayed stream can never cause an acceptance.
    */
   hasten(page: FeedPage): boolean
-  /** Whether a token is revoked, or, under a lease, not. `undefined` without a lease. */
+  /**
+   * Whether a token may be judged here, as far as is known: one of another service, or of another server, may not. Its service says
+   * for itself how stale an answer may be, and its receipts know nothing of this follower.
+   */
+  mayJudge(token: RevocableToken): boolean
+  /** Whether a token is revoked, or, under a lease for its service, not. `undefined` otherwise. */
   judge(token: RevocableToken, at: Instant): 'accepted' | 'revoked' | undefined
   /** Whether a lease holds. One that was once seen to be over stays over. From time to time with `bootMs`. */
   holdsLease(at: Instant): boolean
@@ -53,6 +60,7 @@ export interface FollowerState {
   memory(): FollowerMemory
   readonly applied: number
   readonly lease: Lease | undefined
+  readonly serviceId: string | undefined
   readonly onUnavailable: OnUnavailable
   readonly revocations: RevocationSet
 }
@@ -63,6 +71,7 @@ export function createFollowerState(restored?: FollowerMemory): FollowerState {
   let applied = restored?.applied ?? 0
   let tag = restored?.tag ?? ''
   let lease = restored?.lease
+  let serviceId = restored?.serviceId
   let onUnavailable: OnUnavailable = restored?.onUnavailable ?? 'deny'
   let everApplied = restored !== undefined && (restored.applied > 0 || restored.lease !== undefined)
   let epoch = 0
@@ -84,6 +93,7 @@ export function createFollowerState(restored?: FollowerMemory): FollowerState {
     if (request.epoch !== epoch || request.sequence <= grantedSequence) return 'outdated'
     grantedSequence = request.sequence
     lease = { sent: request.sent, leaseMs: answer.leaseMs }
+    serviceId = answer.serviceId
     onUnavailable = answer.onUnavailable
     everApplied = true
     return holdsLease(at) ? 'granted' : 'outdated'
@@ -133,20 +143,22 @@ export function createFollowerState(restored?: FollowerMemory): FollowerState {
       for (const entry of page.entries) anyNew = revocations.addEarly(entry) || anyNew
       return anyNew
     },
+    mayJudge: (token) => serviceId === undefined || token.serviceId === serviceId,
     judge(token, at) {
       if (revocations.covers(token)) return 'revoked'
-      return holdsLease(at) ? 'accepted' : undefined
+      return holdsLease(at) && token.serviceId === serviceId ? 'accepted' : undefined
     },
     holdsLease,
     endLease() {
       lease = undefined
     },
-    acceptsWithoutLease: () => onUnavailable === 'last-known-good' && everApplied,
+    acceptsWithoutLease: () => onUnavailable === 'last-known-good' && everApplied && serviceId !== undefined,
     memory: () => ({
       applied,
       tag,
       expiredUpToMs: revocations.expiredUpToMs,
       entries: revocations.entries(),
+      serviceId,
       onUnavailable,
       lease,
     }),
@@ -155,6 +167,9 @@ export function createFollowerState(restored?: FollowerMemory): FollowerState {
     },
     get lease() {
       return lease
+    },
+    get serviceId() {
+      return serviceId
     },
     get onUnavailable() {
       return onUnavailable

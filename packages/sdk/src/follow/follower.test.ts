@@ -12,6 +12,22 @@ const HOUR_MS = 3_600_000
 
 const unavailable = { code: 'revocation_unavailable', retryable: true }
 
+test('invariant 7: a lease is for the tokens of its own service, also where last-known-good would accept them', async (t) => {
+  const server = await withServer(t)
+  server.onUnavailable = 'last-known-good'
+  const { follower } = follow(t, server, { stream: false })
+  await follower.ready()
+  // Of another service, whose own verifiers may have to be stricter, or of another server: both have other ids.
+  const foreign = token('good', { cs: { svc: 'svc_other' } })
+  const refused = { code: 'token_not_revocable' }
+  assert.throws(() => follower.checkSync(foreign), refused)
+  await assert.rejects(follower.check(foreign), refused)
+  server.commit({ kind: 'service', value: 'svc_other' })
+  await until(() => follower.state().applied === 1)
+  assert.equal(follower.checkSync(foreign), 'revoked')
+  assert.equal(follower.checkSync(token()), 'accepted')
+})
+
 test('V-20: before there is a lease nothing is accepted: deny until told otherwise', async (t) => {
   const server = await withServer(t)
   server.onUnavailable = 'last-known-good'
@@ -79,7 +95,6 @@ test('invariant 7: each kind of revocation ends the tokens that it names, and no
     ['workload', { value: 'wl_act', ...upTo }, { claims: { act: { sub: 'a', client_id: 'wl_act' } } }, {}],
     ['policy', { value: 'pol_x', ...upTo }, { cs: { pol: 'pol_x' } }, { cs: { pol: 'pol_x', rev: 6 } }],
     ['provider', { value: 'tp_x', ...upTo }, { cs: { tp: ['tp_a', 'tp_x'] } }, { cs: { tp: ['tp_x'], rev: 6 } }],
-    ['service', { value: 'svc_x', ...upTo }, { cs: { svc: 'svc_x' } }, { cs: { svc: 'svc_x', rev: 6 } }],
     ['policy', { value: 'pol_all', up_to_revision: null }, { cs: { pol: 'pol_all', rev: 999 } }, {}],
     [
       'issued_before',
@@ -87,6 +102,8 @@ test('invariant 7: each kind of revocation ends the tokens that it names, and no
       { claims: { iat: 1_799_999_999 } },
       { claims: { iat: 1_800_000_000 } },
     ],
+    // Last, since it ends all of the others.
+    ['service', { value: 'svc_a', ...upTo }, {}, { cs: { rev: 6 } }],
   ]
   for (const [kind, entry, ended, other] of cases) {
     assert.equal(follower.checkSync(token('good', ended)), 'accepted', kind)

@@ -26,6 +26,8 @@ export type LeaseAnswer =
       readonly outcome: 'granted'
       readonly head: number
       readonly leaseMs: number
+      /** What the tokens of the service carry as `cs.svc`: the lease is for them and for no others. */
+      readonly serviceId: string
       readonly onUnavailable: OnUnavailable
     }
   | { readonly outcome: 'behind'; readonly page: FeedPage }

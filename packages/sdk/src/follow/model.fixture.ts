@@ -90,6 +90,7 @@ export class World {
   log: Revision[] = [{ revision: 0, tag: '', entries: [] }]
   expiredUpToMs = 0
   leaseMs = LEASE_MS
+  serviceId = 'svc-0'
   history = 0
   leases = new Map<string, { until: number; applied: number }>()
   receipts: Receipt[] = []
@@ -151,7 +152,7 @@ export class World {
       workloadIds: [`wl-${b % 3}`],
       policyId: `pol-${a % 3}`,
       providerIds: [`tp-${b % 2}`],
-      serviceId: `svc-${a % 2}`,
+      serviceId: 'svc-0',
       revision: this.head,
       issuedAtMs,
       expiresAtMs: issuedAtMs + lifeMs,
@@ -227,7 +228,10 @@ export class World {
     const before = this.leases.get(instance)?.until ?? 0
     // A lease that was granted is never shortened: its answer may be the one that arrives.
     this.leases.set(instance, { until: Math.max(before, this.now + this.leaseMs), applied: request.applied })
-    return { outcome: 'granted', head: this.head, leaseMs: this.leaseMs, onUnavailable: 'deny' }
+    return {
+      ...{ outcome: 'granted', head: this.head, leaseMs: this.leaseMs },
+      ...{ serviceId: this.serviceId, onUnavailable: 'deny' },
+    }
   }
 
   send(index: number): Message {
@@ -308,6 +312,8 @@ export class World {
     this.network = []
     this.pass(1_100)
     for (const replica of this.replicas) this.catchUp(replica)
+    // A restored history may have ended the tokens of the other one for later revisions too.
+    this.serviceId = 'svc-fresh'
     this.tokens.push({
       tokenIds: ['jti-fresh'],
       kid: 'kid-fresh',
@@ -336,6 +342,7 @@ export class World {
     }
     this.observe()
     this.tokens.pop()
+    this.serviceId = 'svc-0'
   }
 
   catchUp(replica: Replica): void {

@@ -58,6 +58,7 @@ export interface RevocationServer {
   lease: LeaseMode
   stream: StreamMode
   leaseSeconds: number
+  serviceId: string
   onUnavailable: string
   pageSize: number
   expiredUpTo: string
@@ -101,7 +102,11 @@ export async function startRevocationServer(): Promise<RevocationServer> {
     if (applied < head()) return { granted: false, reason: 'behind', feed: page(applied) }
     const until = Math.max(self.leases.get(instance)?.until ?? 0, Date.now() + self.leaseSeconds * 1000)
     self.leases.set(instance, { applied, until })
-    return { granted: true, head: head(), lease_seconds: self.leaseSeconds, on_unavailable: self.onUnavailable }
+    const { leaseSeconds, onUnavailable, serviceId } = self
+    return {
+      ...{ granted: true, head: head(), lease_seconds: leaseSeconds },
+      ...{ service_id: serviceId, on_unavailable: onUnavailable },
+    }
   }
 
   function serveLease(asked: Asked, response: ServerResponse): void {
@@ -194,6 +199,7 @@ export async function startRevocationServer(): Promise<RevocationServer> {
     lease: 'good',
     stream: 'good',
     leaseSeconds: 30,
+    serviceId: 'svc_a',
     onUnavailable: 'deny',
     pageSize: 500,
     expiredUpTo: '1970-01-01T00:00:00.000Z',

@@ -56,8 +56,8 @@ export function createSnapshotKeeper({ file, bootId, onFailed }: SnapshotKeeperD
       }
     },
     keep(state) {
-      const { applied, onUnavailable, revocations } = state
-      const key = [applied, onUnavailable, revocations.size, revocations.expiredUpToMs].join(' ')
+      const { applied, serviceId, onUnavailable, revocations } = state
+      const key = [applied, serviceId, onUnavailable, revocations.size, revocations.expiredUpToMs].join(' ')
       if (file === undefined || key === kept) return
       kept = key
       void write({ ...state.memory(), lease: undefined })

@@ -199,6 +199,7 @@ test('a snapshot is read as it was written', () => {
     tag: fc.string({ maxLength: 16 }),
     expiredUpToMs: instant,
     entries: fc.array(entry),
+    serviceId: fc.option(fc.string({ minLength: 1, maxLength: 50 }), { nil: undefined }),
     onUnavailable: fc.constantFrom('deny', 'last-known-good'),
   })
   const lease = fc.record({

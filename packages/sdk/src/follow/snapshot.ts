@@ -1,7 +1,7 @@
 import type { StoredLease } from './disk-lease.ts'
 import type { FollowerMemory } from './follower-state.ts'
 import type { Revocation } from './revocation-set.ts'
-import { parseRevocation, readInstant, readRevision } from './wire.ts'
+import { parseRevocation, readInstant, readRevision, readServiceId } from './wire.ts'
 
 /**
  * What a snapshot file holds. A lease is in it only once its process has ended its own use of it: what that process confirmed to the
@@ -29,6 +29,7 @@ export function formatSnapshot({ memory, lease }: Snapshot, { server, service }:
     service,
     applied: memory.applied,
     tag: memory.tag,
+    service_id: memory.serviceId ?? null,
     on_unavailable: memory.onUnavailable,
     expired_up_to: new Date(memory.expiredUpToMs).toISOString(),
     entries: memory.entries.map(toWire),
@@ -54,6 +55,7 @@ export function parseSnapshot(text: string, { server, service }: SnapshotOwner):
         tag,
         expiredUpToMs: readInstant(value['expired_up_to'], 'expired_up_to'),
         entries: entries.map(parseRevocation),
+        serviceId: value['service_id'] === null ? undefined : readServiceId(value['service_id']),
         onUnavailable: value['on_unavailable'] === 'last-known-good' ? 'last-known-good' : 'deny',
       },
       lease: parseLease(value['lease']),

@@ -7,7 +7,7 @@ import { parseFeedPage, parseLeaseAnswer } from './wire.ts'
 const at = '2026-11-25T02:24:35.000Z'
 const entry = { revision: 2, kind: 'jti', value: 'j', up_to_revision: null, issued_before: null, at, expires_at: at }
 const page = { after: 1, through: 3, tag: 't', head: 5, expired_up_to: at, entries: [entry], more: true }
-const granted = { granted: true, head: 5, lease_seconds: 30, on_unavailable: 'deny' }
+const granted = { granted: true, head: 5, lease_seconds: 30, service_id: 'svc_a', on_unavailable: 'deny' }
 const refused = { code: 'response_refused' }
 
 test('an answer that is not exactly one of the three is refused', () => {
@@ -28,6 +28,9 @@ test('an answer that is not exactly one of the three is refused', () => {
     { ...granted, lease_seconds: '30' },
     { ...granted, lease_seconds: Number.NaN },
     { ...granted, lease_seconds: undefined },
+    { ...granted, service_id: undefined },
+    { ...granted, service_id: '' },
+    { ...granted, service_id: 5 },
     { granted: false },
     { granted: false, reason: 'other' },
     { granted: false, reason: 'behind' },
@@ -89,7 +92,13 @@ test('whatever a server sends is an answer or a typed refusal, and no message ho
 })
 
 test('the three answers are read as they are', () => {
-  assert.deepEqual(parseLeaseAnswer(granted), { outcome: 'granted', head: 5, leaseMs: 30_000, onUnavailable: 'deny' })
+  assert.deepEqual(parseLeaseAnswer(granted), {
+    outcome: 'granted',
+    head: 5,
+    leaseMs: 30_000,
+    serviceId: 'svc_a',
+    onUnavailable: 'deny',
+  })
   assert.deepEqual(parseLeaseAnswer({ granted: false, reason: 'history_changed' }), { outcome: 'history_changed' })
   const answer = parseLeaseAnswer({ granted: false, reason: 'behind', feed: page })
   assert.ok(answer.outcome === 'behind')

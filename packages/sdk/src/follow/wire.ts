@@ -19,12 +19,13 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z$/
 export function parseLeaseAnswer(value: unknown): LeaseAnswer {
   const answer = readMembers(value)
   if (answer['granted'] === true) {
-    const { lease_seconds: seconds, on_unavailable: onUnavailable } = answer
+    const { lease_seconds: seconds, service_id: serviceId, on_unavailable: onUnavailable } = answer
     if (typeof seconds !== 'number' || !(seconds > 0 && seconds <= MAX_LEASE_SECONDS)) throw refused('lease_seconds')
     return {
       outcome: 'granted',
       head: readRevision(answer['head'], 'head'),
       leaseMs: seconds * 1000,
+      serviceId: readServiceId(serviceId),
       // Whatever else a server may say one day is not a reason to accept.
       onUnavailable: onUnavailable === 'last-known-good' ? 'last-known-good' : 'deny',
     }
@@ -99,6 +100,12 @@ function readMembers(value: unknown): Members {
 export function readRevision(value: unknown, name: string): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw refused(name)
   return value as number
+}
+
+/** The id of a service. @throws CountersignError `response_refused` */
+export function readServiceId(value: unknown): string {
+  if (typeof value !== 'string' || value === '' || value.length > MAX_VALUE_LENGTH) throw refused('service_id')
+  return value
 }
 
 /** An RFC 3339 instant in UTC, in milliseconds. @throws CountersignError `response_refused` */

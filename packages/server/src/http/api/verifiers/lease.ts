@@ -15,6 +15,7 @@ const answer = z.discriminatedUnion('granted', [
     granted: z.literal(true),
     head: revision,
     lease_seconds: z.number(),
+    service_id: z.string().meta({ description: 'of the tokens that the lease is for, their `cs.svc`' }),
     on_unavailable: z.enum(['deny', 'last-known-good']),
     max_stale_seconds: z.number(),
   }),
@@ -71,16 +72,17 @@ export const renewLease: Operation = defineOperation({
     })
     // It has confirmed everything up to the head: whoever waits for it looks now.
     if (outcome.granted) receipts.wake()
-    return { status: 200, body: toLeaseWire(outcome) }
+    return { status: 200, body: toLeaseWire(outcome, service.id) }
   },
 })
 
-function toLeaseWire(outcome: LeaseAnswer): Readonly<Record<string, unknown>> {
+function toLeaseWire(outcome: LeaseAnswer, serviceId: string): Readonly<Record<string, unknown>> {
   if (outcome.granted) {
     return {
       granted: true,
       head: outcome.head,
       lease_seconds: outcome.maxStaleSeconds,
+      service_id: serviceId,
       on_unavailable: outcome.onUnavailable,
       max_stale_seconds: outcome.maxStaleSeconds,
     }

@@ -79,6 +79,7 @@ describe('leases of verifiers', () => {
       granted: true,
       head: 3,
       lease_seconds: 30,
+      service_id: 'svc_orders',
       on_unavailable: 'deny',
       max_stale_seconds: 30,
     })
