@@ -312,6 +312,26 @@ for (const adapter of ADAPTERS) {
     printed.mock.restore()
   })
 
+  test(`${adapter.name}: a verifier that fails with no error at all admits nobody: frameworks take that for "go on"`, async (t) => {
+    // As a timer does that is given the `reject` of a promise; and a word that Express knows.
+    for (const thrown of [undefined, null, 0, '', 'route', 'router']) {
+      const rejecting: Pick<TokenVerifier, 'verify' | 'verifySync'> = {
+        verifySync(token) {
+          if (token === 'sync') throw thrown
+          return undefined
+        },
+        verify: () => Promise.reject(thrown),
+      }
+      const printed = t.mock.method(console, 'error', () => undefined)
+      const app = await startApp(t, adapter, { verifier: rejecting, scopes })
+      for (const token of ['sync', 'async']) {
+        const { status } = await app.send({ headers: bearer(token) })
+        assert.equal(status, 500, `${token}: ${String(thrown)}`)
+      }
+      printed.mock.restore()
+    }
+  })
+
   test(`${adapter.name}: V-22, RFC 9449: bound tokens need a proof by their key, made for this request, once`, async (t) => {
     const key = createDpopKey()
     const thief = createDpopKey()

@@ -18,7 +18,7 @@ export interface Gate {
   /**
    * The decision: at once when everything is at hand, else a promise. Sends nothing and changes nothing but the memory of used
    * proofs.
-   * @throws whatever a verifier throws (or rejects with) that is no `CountersignError`. It is never an admission.
+   * @throws whatever a verifier throws (or rejects with) that is no `CountersignError`, always an Error. It is never an admission.
    */
   admit(request: PresentedRequest): Admission | Promise<Admission>
 }
@@ -41,7 +41,7 @@ export function createGate(options: ProtectOptions): Gate {
   }
 
   function refuseError(error: unknown, { scheme, token }: PresentedToken): Admission {
-    if (!isCountersignError(error)) throw error
+    if (!isCountersignError(error)) throw asError(error)
     if (!isTokenText(token)) return refuseMalformed()
     return refuse(refusals.forError(error, scheme, sender.dpop?.nonces?.current), error, token)
   }
@@ -96,4 +96,9 @@ function notify(callback: () => void): void {
   } catch (error) {
     process.emitWarning(error instanceof Error ? error : String(error), 'CountersignCallbackWarning')
   }
+}
+
+// Frameworks take `next(undefined)`, or `next('route')`, for "go on": what is thrown must not be able to say that.
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('a verifier failed with what is no error', { cause: thrown })
 }
