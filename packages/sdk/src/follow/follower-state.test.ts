@@ -9,7 +9,7 @@ import type { RevocableToken } from './revocable-token.ts'
 const at = (ms: number) => ({ monoMs: ms, wallMs: 1_000_000 + ms })
 const token: RevocableToken = {
   tokenIds: ['j'],
-  kid: 'k',
+  keyIds: ['k'],
   subjects: ['s'],
   workloadIds: ['w'],
   policyId: 'p',

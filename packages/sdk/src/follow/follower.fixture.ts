@@ -80,9 +80,13 @@ export interface TokenChanges {
   readonly claims?: Record<string, unknown>
   readonly cs?: Record<string, unknown>
   readonly kid?: string | undefined
+  readonly keyThumbprint?: string
 }
 
-export function token(jti = 'good', { claims = {}, cs = {}, ...rest }: TokenChanges = {}): VerifiedToken {
+export function token(
+  jti = 'good',
+  { claims = {}, cs = {}, keyThumbprint = 'thumbprint', ...rest }: TokenChanges = {},
+): VerifiedToken {
   const kid = 'kid' in rest ? rest.kid : 'kid-1'
   return {
     header: { alg: 'ES256', typ: 'at+jwt', ...(kid !== undefined && { kid }) },
@@ -97,7 +101,7 @@ export function token(jti = 'good', { claims = {}, cs = {}, ...rest }: TokenChan
       cs: { pol: 'pol_a', tp: ['tp_a', 'tp_b'], svc: 'svc_a', rev: 5, ...cs },
       ...claims,
     } as VerifiedToken['claims'],
-    keyThumbprint: 'thumbprint',
+    keyThumbprint,
     kid,
   }
 }

@@ -79,6 +79,8 @@ test('invariant 7: each kind of revocation ends the tokens that it names, and no
     ['jti', { value: 'x-jti', up_to_revision: 0 }, { claims: { jti: 'x-jti' } }, {}],
     ['jti', { value: 'x-root' }, { cs: { root: 'x-root' } }, { cs: { root: 'other' } }],
     ['signing_key', { value: 'x-kid', up_to_revision: 0 }, { kid: 'x-kid', cs: { rev: 9 } }, {}],
+    // Pinned under a name of the operator's own: the server knows the key by its thumbprint.
+    ['signing_key', { value: 'x-thumbprint' }, { kid: 'pinned', keyThumbprint: 'x-thumbprint' }, { kid: 'pinned' }],
     [
       'subject',
       { value: 'x-sub', ...upTo },

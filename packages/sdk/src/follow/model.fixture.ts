@@ -147,7 +147,7 @@ export class World {
     const lifeMs = pick([10_000, 60_000, 900_000], a + b) ?? 0
     this.tokens.push({
       tokenIds: [`jti-${this.tokens.length}`],
-      kid: `kid-${a % 2}-${generation}`,
+      keyIds: [`kid-${a % 2}-${generation}`],
       subjects: [`sub-${b % 3}`],
       workloadIds: [`wl-${b % 3}`],
       policyId: `pol-${a % 3}`,
@@ -166,7 +166,7 @@ export class World {
     const entries: readonly LoggedRevocation[] = [
       // Final kinds, whatever revision an entry names.
       { ...base, kind: 'jti', value: token.tokenIds[0] ?? '', upToRevision: b % 2 === 0 ? null : 0 },
-      { ...base, kind: 'signing_key', value: token.kid, upToRevision: b % 2 === 0 ? null : 0 },
+      { ...base, kind: 'signing_key', value: token.keyIds[0] ?? '', upToRevision: b % 2 === 0 ? null : 0 },
       { ...base, kind: 'subject', value: token.subjects[0] ?? '', upToRevision: upTo },
       { ...base, kind: 'workload', value: token.workloadIds[0] ?? '', upToRevision: upTo },
       { ...base, kind: 'policy', value: token.policyId, upToRevision: upTo },
@@ -316,7 +316,7 @@ export class World {
     this.serviceId = 'svc-fresh'
     this.tokens.push({
       tokenIds: ['jti-fresh'],
-      kid: 'kid-fresh',
+      keyIds: ['kid-fresh'],
       subjects: ['sub-fresh'],
       workloadIds: ['wl-fresh'],
       policyId: 'pol-fresh',
@@ -364,7 +364,7 @@ function matches(entry: LoggedRevocation, token: RevocableToken): boolean {
     case 'jti':
       return token.tokenIds.includes(entry.value)
     case 'signing_key':
-      return token.kid === entry.value
+      return token.keyIds.includes(entry.value)
     case 'subject':
       return token.subjects.includes(entry.value) && upTo
     case 'workload':

@@ -6,7 +6,11 @@ import type { VerifiedToken } from '../verify/index.ts'
 export interface RevocableToken {
   /** Its own id, and that of the token it was derived from. */
   readonly tokenIds: readonly string[]
-  readonly kid: string
+  /**
+   * What its key is called: the kid of its header, and the thumbprint of the key that verified it, which is the server's own kid for it
+   * (G-04). A key set that was put together by hand may call the same key otherwise.
+   */
+  readonly keyIds: readonly string[]
   /** Whom it is about, and every actor of its `act` chain (RFC 8693 section 4.1). */
   readonly subjects: readonly string[]
   readonly workloadIds: readonly string[]
@@ -23,7 +27,7 @@ export interface RevocableToken {
  * What revocations go by, read from a verified token.
  * @throws CountersignError `token_not_revocable` when any of it is missing: a token that cannot be judged is not accepted (invariant 1).
  */
-export function readRevocableToken({ claims, kid }: VerifiedToken): RevocableToken {
+export function readRevocableToken({ claims, kid, keyThumbprint }: VerifiedToken): RevocableToken {
   const { jti, sub, client_id: workloadId, iat, exp, cs, act } = claims
   if (!isText(jti) || !isText(sub) || !isText(workloadId) || !isText(kid)) throw refused()
   if (typeof iat !== 'number' || typeof exp !== 'number' || !isObject(cs)) throw refused()
@@ -32,7 +36,7 @@ export function readRevocableToken({ claims, kid }: VerifiedToken): RevocableTok
   if (root !== undefined && !isText(root)) throw refused()
   const token = {
     tokenIds: root === undefined ? [jti] : [jti, root],
-    kid,
+    keyIds: [kid, keyThumbprint],
     subjects: [sub],
     workloadIds: [workloadId],
     policyId: pol,

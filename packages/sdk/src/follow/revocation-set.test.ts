@@ -6,7 +6,7 @@ import { createRevocationSet, MAX_EARLY_ENTRIES, REVOCATION_KINDS, type Revocati
 
 const token: RevocableToken = {
   tokenIds: ['j'],
-  kid: 'k',
+  keyIds: ['k'],
   subjects: ['s'],
   workloadIds: ['w'],
   policyId: 'p',

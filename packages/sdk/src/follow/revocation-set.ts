@@ -129,7 +129,7 @@ export function createRevocationSet(): RevocationSet {
       const { revision } = token
       // Not negated: an expiry that is no number is refused.
       if (!(token.expiresAtMs > expiredUpToMs)) return true
-      if (anyEnded(jti, token.tokenIds, revision) || ended(signingKey, token.kid, revision)) return true
+      if (anyEnded(jti, token.tokenIds, revision) || anyEnded(signingKey, token.keyIds, revision)) return true
       if (anyEnded(subject, token.subjects, revision) || anyEnded(workload, token.workloadIds, revision)) return true
       if (ended(policy, token.policyId, revision) || ended(service, token.serviceId, revision)) return true
       if (anyEnded(provider, token.providerIds, revision)) return true
