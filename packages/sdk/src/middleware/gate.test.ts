@@ -323,6 +323,13 @@ test('no header can be injected: whatever would need it is refused when it is co
     { senderConstraint: true },
     { verifier: undefined },
     { verifier: {} },
+    // Each would be ignored, and the route be open to more than its author thinks.
+    { scope: 'orders:read' },
+    { scopes: undefined, requiredScopes: ['orders:read'] },
+    { revocations: issuer.revocations },
+    { audience: AUDIENCE },
+    { issuer: issuer.issuer },
+    { maxLifetimeSeconds: 60 },
     { verifier: { verify() {} } },
   ]
   for (const options of bad) {

@@ -41,8 +41,23 @@ export interface DpopRouteOptions extends Omit<DpopVerifierOptions, 'replay'> {
 }
 
 /** Options of `protect`: what a route asks, and the verifier of its tokens, or the options to make one (then with `cache`). */
-export type ProtectOptions = RouteOptions &
-  ({ readonly verifier: Pick<TokenVerifier, 'verify' | 'verifySync'> } | TokenVerifierOptions)
+export type ProtectOptions = RouteOptions & (GivenVerifier | TokenVerifierOptions)
+
+/** A verifier that has its options already: others beside it would be ignored, a follower among them. */
+type GivenVerifier = { readonly verifier: Pick<TokenVerifier, 'verify' | 'verifySync'> } & {
+  readonly [Name in Exclude<keyof TokenVerifierOptions, 'now'>]?: never
+}
+
+const ROUTE_OPTIONS = {
+  ...{ scopes: true, realm: true, resourceMetadata: true, senderConstraint: true, dpop: true },
+  ...{ clientCertificate: true, onRefusal: true },
+} satisfies Record<keyof RouteOptions, true>
+
+const VERIFIER_OPTIONS = {
+  ...{ issuer: true, audience: true, algorithms: true, typ: true, jwks: true, jwksUri: true, keys: true, remote: true },
+  ...{ clockToleranceSeconds: true, maxLifetimeSeconds: true, requireSubject: true, allowMultipleAudiences: true },
+  ...{ cache: true, cacheEntries: true, revocations: true, now: true },
+} satisfies Record<keyof TokenVerifierOptions, true>
 
 /** The options after every one has been checked. */
 export interface RouteRules {
@@ -59,6 +74,7 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
 
 /** Checks the options at once. @throws CountersignError `configuration_invalid`, and those of the verifier's options. */
 export function readRouteOptions(options: ProtectOptions): RouteRules {
+  refuseIgnored(options)
   const { scopes = [], realm = 'api', resourceMetadata, senderConstraint = 'as-issued', clientCertificate } = options
   if (!Array.isArray(scopes) || !scopes.every(isScopeToken)) throw invalid('"scopes" must be a list of scopes')
   if (typeof realm !== 'string' || !PRINTABLE_ASCII.test(realm)) throw invalid('"realm" must be printable ASCII')
@@ -77,6 +93,18 @@ export function readRouteOptions(options: ProtectOptions): RouteRules {
       certificateFromHeader: clientCertificate?.header === true,
     },
     onRefusal: options.onRefusal,
+  }
+}
+
+// `scope` for `scopes`, or a follower that belongs to the verifier: what is ignored here is a check that nobody makes.
+function refuseIgnored(options: ProtectOptions): void {
+  const hasVerifier = 'verifier' in options
+  for (const name of Object.keys(options)) {
+    const isVerifiers = Object.hasOwn(VERIFIER_OPTIONS, name)
+    if (!isVerifiers && name !== 'verifier' && !Object.hasOwn(ROUTE_OPTIONS, name)) {
+      throw invalid('there is an option that is not known')
+    }
+    if (hasVerifier && isVerifiers && name !== 'now') throw invalid(`"${name}" belongs to the verifier, which is given`)
   }
 }
 
