@@ -140,3 +140,20 @@ test('time is the database’s on PostgreSQL, and goes on within a transaction; 
   if (TEST_ENGINE === 'embedded') assert.deepEqual([before, after], [fixed, fixed])
   else assert.equal(before !== undefined && after !== undefined && before < after && before > fixed, true)
 })
+
+test(
+  'invariant 7: a replica that freezes in the middle of a grant loses it, and revocations go on',
+  REPLICAS_ONLY,
+  async (t) => {
+    const target = await createTestTarget(t, { empty: true })
+    const frozen = await openStorage(t, { target })
+    const other = await openStorage(t, { target })
+    const granting = frozen.transaction(async (tx) => {
+      await frozen.revisions.holdHead(tx)
+      // Nothing is said to the database until the append, which waits for this transaction, is through.
+      assert.equal(await append(other, 'x'), 1)
+    })
+    await assert.rejects(granting, { code: 'store_unavailable' })
+    assert.equal(await grant(frozen, 'later'), 1)
+  },
+)

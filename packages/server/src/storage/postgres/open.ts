@@ -25,6 +25,7 @@ const BATCH_POOL_SIZE = 2
 /** Partitions are dropped at most this many times as fast as they fill, so that a clock set ahead for a minute has done little. */
 const MAX_PACE = 5
 const STREAM_IDLE_LIMIT = '10min'
+const GRANT_IDLE_LIMIT = '2s'
 
 function toResult({ rows, rowCount }: pg.QueryResult): StatementResult {
   return { rows, changes: rowCount ?? 0 }
@@ -212,8 +213,12 @@ export async function openPostgres(dependencies: MigratePostgresDependencies): P
       }
     },
     lockRevisions: async (tx) => void (await sql.raw(`SELECT pg_advisory_xact_lock(${LOCKS.revisions})`).execute(tx)),
-    shareRevisions: async (tx) =>
-      void (await sql.raw(`SELECT pg_advisory_xact_lock_shared(${LOCKS.revisions})`).execute(tx)),
+    shareRevisions: async (tx) => {
+      // Every revocation waits for a grant that is under way, and every further grant for the revocation: one replica that is frozen
+      // in between must not hold up all of them. It loses its transaction, and so grants nothing.
+      const limit = `set_config('idle_in_transaction_session_timeout', '${GRANT_IDLE_LIMIT}', true)`
+      await sql.raw(`SELECT ${limit}, pg_advisory_xact_lock_shared(${LOCKS.revisions})`).execute(tx)
+    },
     // Not the transaction's own time, which stands still while it waits for a lock.
     time: async (tx) => {
       const { rows } = await sql<{
