@@ -10,6 +10,7 @@ import { type BenchDocument, type BenchResult, holds, renderTable } from './repo
 const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResult> }>>> = {
   decide: () => import('./decide.ts'),
   exchange: () => import('./exchange.ts'),
+  revoke: () => import('./revoke.ts'),
   start: () => import('./start.ts'),
   verify: () => import('./verify.ts'),
 }
