@@ -90,7 +90,13 @@ describe('W-10: a repeated request', () => {
     const { idempotency, advance } = await open(t)
     void idempotency.once(first, () => new Promise<never>(() => {}))
     await new Promise((resolve) => setTimeout(resolve, 50))
-    advance(60_001)
+    // A revocation waits for its receipt for a minute.
+    advance(75_000)
+    await assert.rejects(
+      idempotency.once(first, () => assert.fail('done again')),
+      hasCode('conflict'),
+    )
+    advance(45_001)
     assert.equal((await idempotency.once(first, async () => ({ status: 200, body: 'b' }))).body, 'b')
     assert.equal((await idempotency.once(first, () => assert.fail('done again'))).body, 'b')
   })

@@ -7,8 +7,11 @@ import type { Database } from '../storage/index.ts'
 /** How long an answer is kept for a repeated request. */
 export const IDEMPOTENCY_HOURS = 24
 
-/** A reservation without an answer that is older than this was left by a process that died: the key may be taken over. */
-const ABANDONED_MS = 60_000
+/**
+ * A reservation without an answer that is older than this was left by a process that died: the key may be taken over. Longer than a
+ * revocation may wait for its receipt, or its repetition would revoke again.
+ */
+const ABANDONED_MS = 120_000
 
 /** `status` of a row whose work has not answered yet. */
 const RUNNING = 0

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createConnection, type Socket } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { ALL_SCOPES, apiDependencies, FULL_TOKEN, ISSUER, policyDocument } from '../../../../test/support/api.ts'
-import { createApiRoutes } from './api/index.ts'
+import { API_OPERATIONS, createApiRoutes } from './api/index.ts'
 import { createApp } from './app.ts'
 import type { HttpRoute } from './context.ts'
 import { DEFAULT_LIMITS, type Listener, type ListenerLimits, listen } from './listen.ts'
@@ -161,6 +161,14 @@ describe('slow clients (R-19)', () => {
     ],
     ['keeps an idle connection', 'GET /hello HTTP/1.1\r\nHost: x\r\n\r\n'],
   ]
+  test('a request that waits as long as one may is not taken for an idle connection', async () => {
+    const accepts = (seconds: number) =>
+      API_OPERATIONS.some(({ body }) => body?.safeParse({ ...revocation, wait_seconds: seconds }).success === true)
+    const revocation = { kind: 'jti', value: 'jti_1', reason: 'leaked' }
+    assert.equal(accepts(60), true)
+    assert.equal(accepts(DEFAULT_LIMITS.idleTimeoutMs / 1_000 - 15), false)
+  })
+
   for (const [name, text] of beginnings) {
     test(`a client that ${name} is cut off, others are served`, async () => {
       const { port } = await start([answering, ...apiRoutes], limits)

@@ -27,7 +27,8 @@ export const DEFAULT_LIMITS: ListenerLimits = {
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 15_000,
   keepAliveTimeoutMs: 15_000,
-  idleTimeoutMs: 60_000,
+  // Longer than a revocation may wait for its receipt: nothing moves meanwhile.
+  idleTimeoutMs: 90_000,
   maxHeaders: 64,
   maxConnections: 8_192,
 }
