@@ -19,7 +19,7 @@ test('invariant 7: a lease is for the tokens of its own service, also where last
   await follower.ready()
   // Of another service, whose own verifiers may have to be stricter, or of another server: both have other ids.
   const foreign = token('good', { cs: { svc: 'svc_other' } })
-  const refused = { code: 'token_not_revocable' }
+  const refused = { code: 'token_not_revocable', message: /another service/ }
   assert.throws(() => follower.checkSync(foreign), refused)
   await assert.rejects(follower.check(foreign), refused)
   server.commit({ kind: 'service', value: 'svc_other' })

@@ -155,7 +155,9 @@ export function createFollower(options: FollowerOptions): Follower {
   function judge(token: RevocableToken): RevocationVerdict | undefined {
     const verdict = state.judge(token, { monoMs: monoMs(), wallMs: wallMs() })
     // Two verifiers share this follower, or it was given to one of another issuer: revoked is revoked, and nothing is accepted.
-    if (verdict === undefined && !state.mayJudge(token)) throw new CountersignError('token_not_revocable')
+    if (verdict === undefined && !state.mayJudge(token)) {
+      throw new CountersignError('token_not_revocable', { reason: 'it is for another service than the follower' })
+    }
     // An answer that came while closing is no lease.
     return verdict === 'accepted' && closing.signal.aborted ? undefined : verdict
   }
