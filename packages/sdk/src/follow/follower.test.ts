@@ -15,6 +15,7 @@ const unavailable = { code: 'revocation_unavailable', retryable: true }
 test('invariant 7: a lease is for the tokens of its own service, also where last-known-good would accept them', async (t) => {
   const server = await withServer(t)
   server.onUnavailable = 'last-known-good'
+  server.leaseSeconds = 3
   const { follower } = follow(t, server, { stream: false })
   await follower.ready()
   // Of another service, whose own verifiers may have to be stricter, or of another server: both have other ids.
