@@ -1,6 +1,7 @@
 import { createDpopVerifier, type DpopNonces, type DpopVerifierOptions } from '../dpop/index.ts'
 import { CountersignError } from '../errors.ts'
 import { createTokenVerifier, type TokenVerifier, type TokenVerifierOptions } from '../verify/index.ts'
+import { VERIFIER_OPTIONS } from '../verify/options.ts'
 import { isScopeToken } from './principal.ts'
 import type { RefusalReport } from './report.ts'
 import type { SenderRules } from './sender.ts'
@@ -53,12 +54,6 @@ const ROUTE_OPTIONS = {
   ...{ clientCertificate: true, onRefusal: true },
 } satisfies Record<keyof RouteOptions, true>
 
-const VERIFIER_OPTIONS = {
-  ...{ issuer: true, audience: true, algorithms: true, typ: true, jwks: true, jwksUri: true, keys: true, remote: true },
-  ...{ clockToleranceSeconds: true, maxLifetimeSeconds: true, requireSubject: true, allowMultipleAudiences: true },
-  ...{ cache: true, cacheEntries: true, revocations: true, now: true },
-} satisfies Record<keyof TokenVerifierOptions, true>
-
 /** The options after every one has been checked. */
 export interface RouteRules {
   readonly verifier: Pick<TokenVerifier, 'verify' | 'verifySync'>
@@ -109,7 +104,10 @@ function refuseIgnored(options: ProtectOptions): void {
 }
 
 function readVerifier(options: ProtectOptions): RouteRules['verifier'] {
-  if (!('verifier' in options)) return createTokenVerifier({ cache: true, ...options })
+  if (!('verifier' in options)) {
+    const own = Object.entries(options).filter(([name]) => Object.hasOwn(VERIFIER_OPTIONS, name))
+    return createTokenVerifier({ cache: true, ...(Object.fromEntries(own) as unknown as TokenVerifierOptions) })
+  }
   const { verifier } = options
   if (typeof verifier?.verify !== 'function' || typeof verifier.verifySync !== 'function') {
     throw invalid('"verifier" must be a token verifier')

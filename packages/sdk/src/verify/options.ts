@@ -17,11 +17,22 @@ export interface VerifierRules extends ClaimRules {
   readonly cacheEntries: number
 }
 
+/** The name of every option. */
+export const VERIFIER_OPTIONS = {
+  ...{ issuer: true, audience: true, algorithms: true, typ: true, jwks: true, jwksUri: true, keys: true, remote: true },
+  ...{ clockToleranceSeconds: true, maxLifetimeSeconds: true, requireSubject: true, allowMultipleAudiences: true },
+  ...{ cache: true, cacheEntries: true, revocations: true, now: true },
+} satisfies Record<keyof TokenVerifierOptions, true>
+
 const DEFAULT_CACHE_ENTRIES = 5000
 const MAX_TOLERANCE_SECONDS = 60
 
 /** Checks all options at once. @throws CountersignError `configuration_invalid` or `key_set_invalid`. */
 export function readOptions(options: TokenVerifierOptions): VerifierRules {
+  // `revocation` for `revocations`: what is ignored here is a check that nobody makes.
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(VERIFIER_OPTIONS, name)) throw invalid('there is an option that is not known')
+  }
   const { issuer, audience, clockToleranceSeconds = 30, maxLifetimeSeconds = 86_400 } = options
   if (!isText(issuer)) throw invalid('"issuer" must be a non-empty string')
   // GHSA-g5h5-m4hm-xjrr: a verifier without an audience accepts tokens that were meant for somebody else.
