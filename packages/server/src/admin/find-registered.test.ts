@@ -29,6 +29,7 @@ it('what can be revoked is found by id or name, of its own kind only, and nothin
   // Noted, and not written yet.
   workloads.seen({ id: 'wl_seen', subject: SUBJECT, providerId: 'tp_1', environment: 'production' })
   for (const value of ['wl_seen', 'deployer', registered]) assert.equal(await find('workload', value), 'wl_seen', value)
+  assert.equal(await find('subject', SUBJECT), SUBJECT)
   const { id: policy } = await byName('trust-policies', 'deploy-orders')
   const { id: provider } = await byName('trust-providers', 'github-acme')
   const { id: service } = await byName('services', 'orders-api')
@@ -48,6 +49,8 @@ it('what can be revoked is found by id or name, of its own kind only, and nothin
     ['service', 'github-acme'],
     ['workload', SUBJECT],
     ['workload', 'wl_none'],
+    ['subject', 'wl_seen'],
+    ['subject', `${SUBJECT}0`],
     ['signing_key', 'kid-2'],
     ['policy', '__proto__'],
   ] as const

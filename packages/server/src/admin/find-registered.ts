@@ -30,9 +30,10 @@ export function createFindRegistered(deps: FindRegisteredDeps) {
 
   return async (kind: RegisteredKind, value: string): Promise<string | undefined> => {
     if (kind === 'signing_key') return tokenKeys().find(({ kid }) => kid === value)?.kid
+    // One that has come for the first time just now is written in the background.
+    if (kind === 'workload' || kind === 'subject') await workloads.flush()
+    if (kind === 'subject') return (await workloads.findBySubject(value))?.subject
     if (kind === 'workload') {
-      // One that has come for the first time just now is written in the background.
-      await workloads.flush()
       const seen = await workloads.get(value)
       if (seen) return seen.id
       // By the name that somebody registered it under: tokens carry the id that exchanges gave it.

@@ -38,6 +38,7 @@ test('what is not known is refused with the way out, and leaves nothing', async 
   const unknown: readonly Pick<RevokeInput, 'kind' | 'value'>[] = [
     { kind: 'jti', value: 'jti_none' },
     { kind: 'workload', value: 'wl_none' },
+    { kind: 'subject', value: 'stranger' },
     { kind: 'policy', value: 'pol_none' },
     { kind: 'provider', value: 'tp_none' },
     { kind: 'service', value: 'svc_none' },

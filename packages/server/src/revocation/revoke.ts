@@ -31,7 +31,7 @@ export interface RevokeDeps {
 }
 
 /** Kinds whose values are registered somewhere, so that a misspelt one is noticed. */
-export type RegisteredKind = 'workload' | 'policy' | 'provider' | 'service' | 'signing_key'
+export type RegisteredKind = 'subject' | 'workload' | 'policy' | 'provider' | 'service' | 'signing_key'
 
 /** What to revoke, and on whose word. */
 export interface RevokeInput {
@@ -167,7 +167,6 @@ export function createRevoke(deps: RevokeDeps): Revoke {
   }
 
   async function findValue(kind: Exclude<RevocationKind, 'issued_before'>, value: string): Promise<string | undefined> {
-    if (kind === 'subject') return value
     if (kind === 'jti') return (await selectIssuance(database.read, value)) && value
     return deps.find(kind, value)
   }

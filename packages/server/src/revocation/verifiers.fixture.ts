@@ -31,7 +31,7 @@ export const FACTS: GrantFacts = {
   ],
 }
 
-const REGISTERED: Readonly<Record<RegisteredKind, readonly string[]>> = {
+const REGISTERED: Readonly<Record<Exclude<RegisteredKind, 'subject'>, readonly string[]>> = {
   workload: ['wl_ci'],
   policy: ['pol_deploy', 'pol_stock'],
   provider: ['tp_github', 'tp_k8s'],
@@ -47,7 +47,11 @@ export function replicaOf(database: Database<Tables>, { facts = FACTS }: { reado
   const revoke = createRevoke({
     database,
     eventLog,
-    find: async (kind, value) => REGISTERED[kind].find((known) => known === value),
+    // Every subject has been seen, except those named as strangers.
+    find: async (kind, value) =>
+      kind === 'subject'
+        ? [value].find((subject) => !subject.startsWith('stranger'))
+        : REGISTERED[kind].find((known) => known === value),
     facts: async () => facts,
     managementId: 'svc_management',
     now: systemNow,
