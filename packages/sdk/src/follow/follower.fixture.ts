@@ -8,13 +8,16 @@ import { createFollower } from './follower.ts'
 import { type RevocationServer, startRevocationServer } from './revocation-server.fixture.ts'
 import type { Follower, FollowerEvent, FollowerOptions } from './types.ts'
 
+/** The token that the stand-in credentials hand out; nothing that is shown may hold it. */
 export const SECRET = 'c4n4ry-token'
 
+/** Credentials as a follower uses them, and how often they were asked. */
 export interface Credentials {
   readonly asked: { fresh: boolean }[]
   token(options?: { fresh?: boolean }): Promise<AccessToken>
 }
 
+/** Credentials that always have a token. */
 export function makeCredentials(): Credentials {
   const asked: { fresh: boolean }[] = []
   return {
@@ -32,6 +35,7 @@ export function makeCredentials(): Credentials {
   }
 }
 
+/** A follower under test and what it has said. */
 export interface Made {
   readonly follower: Follower
   readonly events: FollowerEvent[]
@@ -39,12 +43,14 @@ export interface Made {
   happened(type: FollowerEvent['type']): Promise<FollowerEvent>
 }
 
+/** A server of revocations that ends with the test. */
 export async function withServer(t: TestContext): Promise<RevocationServer> {
   const server = await startRevocationServer()
   t.after(() => server.stop())
   return server
 }
 
+/** A follower of the server that ends with the test. */
 export function follow(t: TestContext, server: RevocationServer, options: Partial<FollowerOptions> = {}): Made {
   const events: FollowerEvent[] = []
   const credentials = makeCredentials()
@@ -63,6 +69,7 @@ export function follow(t: TestContext, server: RevocationServer, options: Partia
   return { follower, events, credentials, happened }
 }
 
+/** Resolves to the first answer that is one; looks every few milliseconds, for a bounded time. */
 export async function until<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   what: unknown = look,
@@ -76,6 +83,7 @@ export async function until<T>(
   }
 }
 
+/** What a token of {@link token} has changed. */
 export interface TokenChanges {
   readonly claims?: Record<string, unknown>
   readonly cs?: Record<string, unknown>
@@ -83,6 +91,7 @@ export interface TokenChanges {
   readonly keyThumbprint?: string
 }
 
+/** A verified token as a verifier hands it to its revocation check. */
 export function token(
   jti = 'good',
   { claims = {}, cs = {}, keyThumbprint = 'thumbprint', ...rest }: TokenChanges = {},

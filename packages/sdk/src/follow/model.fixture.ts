@@ -85,6 +85,7 @@ export type StepKind = keyof typeof STEPS
 /** A breach of what is promised, in words. */
 export class Breach extends Error {}
 
+/** Servers, followers, network and clocks of one run, and the true time that judges them. */
 export class World {
   now = START
   log: Revision[] = [{ revision: 0, tag: '', entries: [] }]
