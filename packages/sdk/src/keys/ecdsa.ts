@@ -36,8 +36,8 @@ export function ecdsaSignatureToDer(alg: keyof typeof CURVES, signature: Uint8Ar
   const rLength = bytes - r + padding(signature, r)
   const sLength = bytes * 2 - s + padding(signature, s)
   const content = rLength + sLength + 4
-  // Only P-521 needs the long form of the length.
-  const der = Buffer.alloc(content + (content > 127 ? 3 : 2))
+  // Only P-521 needs the long form of the length. Every byte is written below.
+  const der = Buffer.allocUnsafe(content + (content > 127 ? 3 : 2))
   let at = 0
   der[at++] = 0x30
   if (content > 127) der[at++] = 0x81
@@ -79,7 +79,9 @@ function writeInteger(
 ): number {
   der[offset] = 0x02
   der[offset + 1] = length
-  const value = offset + 2 + padding(signature, start)
+  const pad = padding(signature, start)
+  if (pad === 1) der[offset + 2] = 0
+  const value = offset + 2 + pad
   for (let i = start; i < end; i++) der[value + i - start] = signature[i] ?? 0
   return offset + 2 + length
 }
