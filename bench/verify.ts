@@ -13,7 +13,9 @@ import type { Bar, BenchResult } from './report.ts'
 
 const ISSUER = 'https://sts.acme.example'
 const AUDIENCE = 'https://orders.acme.internal'
-const ROUNDS = 9
+/** Enough for the compiler to have seen the whole path: a service runs for weeks, a benchmark for seconds. */
+const WARM_UP_ROUNDS = 6
+const ROUNDS = 15
 const UNIQUE = 2_000
 const REPEATED = 1_000
 const REPEATS = 200_000
@@ -83,7 +85,7 @@ interface Contender {
 /** Median CPU of each contender in microseconds per token, and of the ratio to the first one within each round. */
 async function compare(contenders: readonly Contender[], perRound: number): Promise<{ us: number; ratio: number }[]> {
   const rounds: number[][] = []
-  for (let round = 0; round <= ROUNDS; round += 1) {
+  for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round += 1) {
     const times: number[] = []
     for (const { work } of contenders) {
       const before = process.cpuUsage()
@@ -91,8 +93,7 @@ async function compare(contenders: readonly Contender[], perRound: number): Prom
       const { user, system } = process.cpuUsage(before)
       times.push((user + system) / perRound)
     }
-    // The first round warms the compiler.
-    if (round > 0) rounds.push(times)
+    if (round >= WARM_UP_ROUNDS) rounds.push(times)
   }
   return contenders.map((_, index) => ({
     us: median(rounds.map((times) => times[index] ?? Number.NaN)),
