@@ -12,7 +12,7 @@ import { callbackSource, createCredentialClient } from '@countersign/sdk/credent
 import { createFollower, type Follower } from '@countersign/sdk/follow'
 import type { ClockJump, Refusals, Usage, VerifierCommands, VerifierSettings } from './revoke-verifier-process.ts'
 
-const POLL_MS = 3
+const POLL_MS = 5
 const WATCH_LIMIT_MS = 30_000
 /** A pause between two looks that is no timer's lateness: the process was stopped. */
 const STOPPED_MS = 1_000

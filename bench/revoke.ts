@@ -148,7 +148,7 @@ function toResult(trials: TrialsResult, faults: readonly FaultResult[]): BenchRe
     bars,
     notes: [
       `${TRIALS} revocations after 10 for warming up, ${VERIFIERS} verifiers, each with a follower, in ${PROCESSES} processes on two replicas; measured from before the request is sent to the first refusal, by the one monotonic clock of the machine`,
-      `each verifier is asked every 3 ms at best (longest pause ${round(trials.largestGapMs)} ms, while its process did other work), so a refusal is seen late by that, never early`,
+      `each verifier is asked every 5 ms at best (longest pause ${round(trials.largestGapMs)} ms, while its process did other work), so a refusal is seen late by that, never early`,
       `CPU per revocation: servers ${round(servers)} ms, database ${round(database)} ms, verifiers and their polling ${round(verifiers)} ms; ${round(trials.perTrialMs)} ms in all per trial; with nothing revoked, servers and database use ${round(trials.idleCpuMsPerSecond)} ms per second`,
       `faults: leases of ${MAX_STALE_SECONDS} s, ${VERIFIERS_PER_FAULT} verifiers that are asked without pause; bound: effective_everywhere_at of the receipt; the longest revocation under a fault took ${round(Math.max(...faults.map(({ revokeMs }) => revokeMs)))} ms`,
       `accepted_past_lease also counts verifiers that accepted after their own confirmation or lease in the final receipt: ${faults.reduce((sum, fault) => sum + fault.pastOwnLease, 0)}`,

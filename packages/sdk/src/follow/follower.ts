@@ -22,8 +22,8 @@ const MAX_RETRY_MS = 5000
  * How long news waits for more of it, and how far the verifiers of one server are spread. The news itself is in force at once: what
  * hundreds of them ask for then must not compete with what the server still has to send to the others.
  */
-const WAKE_MIN_MS = 50
-const WAKE_SPREAD_MS = 150
+const WAKE_MIN_MS = 150
+const WAKE_SPREAD_MS = 250
 
 /**
  * A follower of a server's revocations, for the verifiers of this process. While it holds a lease, a token is judged without asking
