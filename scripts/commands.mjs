@@ -38,8 +38,10 @@ function build() {
   return step('bundle the command', process.execPath, ['scripts/bundle.ts'])
 }
 
-/** The suite on a private PostgreSQL that starts and stops with it. */
-function testOnPostgres(args) {
+/** The suite on a private PostgreSQL that starts and stops with it. The SDK knows no store: its own tests are not run twice. */
+function testOnPostgres(given) {
+  const stored = () => globSync(['packages/server/src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })
+  const args = given.some((argument) => !argument.startsWith('--')) ? given : [...given, ...stored()]
   return node('scripts/with-postgres.ts', process.execPath, source, 'scripts/commands.mjs', 'test', ...args)
 }
 
